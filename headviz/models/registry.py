@@ -1,0 +1,109 @@
+"""The zoo's front door: cards, the reconstructor protocol, and look-up by name.
+
+A package adds a model of its own by an entry point in the group ``headviz.models`` that names
+a callable without arguments returning a :class:`Reconstructor`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Protocol
+
+from headviz.errors import InputError
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
+    from torch import Tensor
+
+    from headviz.models.reconstruction import Reconstruction
+    from headviz.photo.picture import Box
+
+ENTRY_POINT_GROUP = "headviz.models"
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """What a user should know of a model before using it.
+
+    Attributes:
+        name: the name that ``headviz.models.load`` takes.
+        summary: one sentence.
+        input: what it takes.
+        weights: file name of the weights among the assets.
+        sha256: hash of the weights file.
+        size: bytes of the weights file.
+        licence: licence of the weights and of the data that they were made from.
+        source: where method and data come from.
+        metrics: measured figures by name.
+        baseline: the same figures of the mean head.
+    """
+
+    name: str
+    summary: str
+    input: str
+    weights: str
+    sha256: str
+    size: int
+    licence: str
+    source: str
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    baseline: Mapping[str, float] = field(default_factory=dict)
+
+
+class Reconstructor(Protocol):
+    """Anything that makes a head from a picture."""
+
+    card: ModelCard
+
+    def reconstruct(
+        self,
+        image: Float[Tensor, "h w 3"],
+        *,
+        crop: Box | None = None,
+        progress: Callable[[str], None] | None = None,
+    ) -> Reconstruction:
+        """Make a head from a picture.
+
+        Args:
+            image: linear RGB in [0, 1], shape (h, w, 3).
+            crop: look only inside this box; ``None`` looks for the largest face.
+            progress: called with the name of each stage as it begins.
+
+        Raises:
+            NoFaceError: there is no face in the picture or the crop.
+            FaceTooSmallError: the face has too few pixels.
+        """
+        ...
+
+
+_FACTORIES: dict[str, Callable[[], Reconstructor]] = {}
+
+
+def register(name: str, factory: Callable[[], Reconstructor]) -> None:
+    """Add a model under a name; the factory loads it when it is first asked for."""
+    if name in _FACTORIES:
+        raise ValueError(f"a model named {name!r} is registered already")
+    _FACTORIES[name] = factory
+
+
+def names() -> list[str]:
+    """Names of all models, built-in ones first, then those of other packages."""
+    known = list(_FACTORIES)
+    return known + sorted(e.name for e in entry_points(group=ENTRY_POINT_GROUP) if e.name not in known)
+
+
+def load(name: str) -> Reconstructor:
+    """Load a pretrained reconstructor by name.
+
+    Raises:
+        InputError: no model has this name.
+    """
+    if name in _FACTORIES:
+        return _FACTORIES[name]()
+    for entry in entry_points(group=ENTRY_POINT_GROUP):
+        if entry.name == name:
+            factory: Callable[[], Reconstructor] = entry.load()
+            return factory()
+    raise InputError(f"no model is named {name!r}; there are: {', '.join(names())}")
