@@ -80,3 +80,24 @@ def ray_scene(vertices: Float[Tensor, "n 3"], faces: Int[Tensor, "m 3"]) -> obje
     corners = np.ascontiguousarray(vertices.detach().numpy(), dtype=np.float32)
     TriangleMesh(scene, corners, np.ascontiguousarray(faces.numpy(), dtype=np.int32))
     return scene
+
+
+def embree_rasterize_uv(
+    uv: Float[Tensor, "t 2"], uv_faces: Int[Tensor, "m 3"], size: int
+) -> Fragments:
+    """Which face covers which texel of a size × size texture (first row on top), depth 0.
+
+    The charts are laid flat and seen from above by parallel rays through the texels' centres.
+    """
+    flat = torch.cat([uv, torch.zeros(len(uv), 1)], dim=1)
+    scene = ray_scene(flat, uv_faces)
+    steps = (torch.arange(size, dtype=torch.float32) + 0.5) / size
+    v, u = torch.meshgrid(1 - steps, steps, indexing="ij")
+    starts = torch.stack([u, v, torch.ones_like(u)], dim=-1).reshape(-1, 3).numpy()
+    down = np.broadcast_to(np.array([0, 0, -1], dtype=np.float32), starts.shape)
+    hits = scene.run(starts, np.ascontiguousarray(down), query="INTERSECT", output=1)  # type: ignore[attr-defined]
+    face = torch.from_numpy(hits["primID"].astype(np.int64)).reshape(size, size)
+    b, c = (torch.from_numpy(hits[name]).reshape(size, size) for name in ("u", "v"))
+    covered = face >= 0
+    barycentric = torch.stack([1 - b - c, b, c], dim=-1) * covered[..., None]
+    return Fragments(face, barycentric, torch.where(covered, 0.0, torch.inf))

@@ -1,0 +1,112 @@
+"""Plain pictures of a reconstruction: the head over the photograph, and from three sides."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from headviz.geometry.camera import Camera, look_at_head
+from headviz.geometry.color import to_uint8
+from headviz.geometry.mesh import Mesh
+from headviz.models.reconstruction import Reconstruction
+from headviz.render.shade import BACKGROUND, headlight, render
+
+SIDE = 420  #: pixels of each of the preview's pictures
+VIEWS = (("front", 0.0), ("three-quarter left", 0.8), ("right", -1.4))  #: name and yaw in radians
+
+
+def head_window(reconstruction: Reconstruction, side: int = SIDE, margin: float = 0.25) -> tuple[Tensor, Camera]:
+    """The photograph around the head, resized to side × side, and the camera of that part."""
+    camera = reconstruction.camera
+    seen = camera.project(reconstruction.posed.vertices)
+    low, high = seen.amin(0), seen.amax(0)
+    middle, extent = (low + high) / 2, float((high - low).max()) * (1 + 2 * margin)
+    corner = middle - extent / 2
+    factor = side / extent
+    window = Camera(
+        camera.rotation, camera.translation, camera.focal * factor, (camera.center - corner) * factor, side, side
+    )
+    planes = reconstruction.image.permute(2, 0, 1)[None]
+    steps = (torch.arange(side) + 0.5) / factor
+    u, v = (corner[0] + steps) / camera.width * 2 - 1, (corner[1] + steps) / camera.height * 2 - 1
+    grid = torch.stack(torch.meshgrid(v, u, indexing="ij")[::-1], dim=-1)[None]
+    if factor < 0.7:  # average before picking, or fine detail flickers
+        planes = torch.nn.functional.interpolate(planes, scale_factor=factor, mode="bilinear", antialias=True)
+    part = torch.nn.functional.grid_sample(planes, grid, align_corners=False)[0].permute(1, 2, 0)
+    outside = (grid[0].abs() > 1).any(-1)
+    part[outside] = torch.tensor(BACKGROUND)
+    return part, window
+
+
+def overlay(reconstruction: Reconstruction, side: int = SIDE, opacity: float = 0.75) -> Float[Tensor, "s s 3"]:
+    """The plain head, with the expression of the picture, drawn over the photograph; linear RGB."""
+    part, window = head_window(reconstruction, side)
+    posed = reconstruction.posed
+    plain = Mesh(posed.vertices, posed.faces, normals=posed.normals)
+    drawn = render(plain, window, light=_light_in_front(window), background=part)
+    return part.lerp(drawn.picture, opacity)
+
+
+def _light_in_front(camera: Camera) -> object:
+    """The plain renders' light, turned with the camera so that what faces it is lit."""
+    light = headlight()
+    turned = light.direction @ camera.rotation
+    harmonics = light.harmonics.clone()
+    harmonics[1:4] = 0
+    harmonics[0] = 0.6
+    return replace(light, direction=turned, harmonics=harmonics)
+
+
+def overlay_picture(reconstruction: Reconstruction, side: int = 640) -> UInt8[np.ndarray, "s s 3"]:
+    """The overlay as 8-bit sRGB."""
+    return to_uint8(overlay(reconstruction, side))
+
+
+def turned_picture(reconstruction: Reconstruction, yaw: float, side: int = SIDE) -> Float[Tensor, "s s 3"]:
+    """The textured head with its expression, seen from a yaw angle (radians); linear RGB."""
+    posed = reconstruction.posed
+    low, high = posed.vertices.amin(0), posed.vertices.amax(0)
+    middle = tuple(((low + high) / 2).tolist())
+    size = float((high - low).max())
+    camera = look_at_head(yaw=yaw, target=middle, distance=4 * size, focal=3.3, size=side)
+    return render(posed, camera, light=None if posed.texture is not None else headlight()).picture
+
+
+def preview_picture(reconstruction: Reconstruction) -> UInt8[np.ndarray, "h w 3"]:
+    """Photograph, overlay, and the head from three sides, with one line of numbers; 8-bit sRGB."""
+    part, _ = head_window(reconstruction)
+    pictures = [part, overlay(reconstruction)]
+    pictures += [turned_picture(reconstruction, yaw) for _, yaw in VIEWS]
+    row = np.concatenate([to_uint8(picture) for picture in pictures], axis=1)
+    names = ["photograph", "fitted head", *(name for name, _ in VIEWS)]
+    return _captioned(row, names, caption(reconstruction))
+
+
+def caption(reconstruction: Reconstruction) -> str:
+    """One sentence about the reconstruction with its numbers."""
+    report = reconstruction.report
+    seconds = sum(reconstruction.timings.values())
+    words = f"{len(reconstruction.mesh.vertices):,} vertices in {seconds:.2f} s"
+    if "landmark_error_percent_of_face_width" in report:
+        words += f" · landmarks within {report['landmark_error_percent_of_face_width']:.2f} % of the face's width"
+    if "seen_fraction_of_skin" in report:
+        words += f" · {100 * report['seen_fraction_of_skin']:.0f} % of the skin seen in the photograph"
+    return words
+
+
+def _captioned(row: UInt8[np.ndarray, "h w 3"], names: list[str], sentence: str) -> UInt8[np.ndarray, "g w 3"]:
+    from PIL import Image, ImageDraw, ImageFont
+
+    height, width = row.shape[:2]
+    canvas = Image.new("RGB", (width, height + 64), (246, 245, 242))
+    canvas.paste(Image.fromarray(row), (0, 0))
+    draw = ImageDraw.Draw(canvas)
+    small, large = ImageFont.load_default(15), ImageFont.load_default(20)
+    for k, name in enumerate(names):
+        draw.text(((k + 0.5) * width / len(names), height + 14), name, (85, 85, 85), font=small, anchor="mm")
+    draw.text((width / 2, height + 44), sentence, (21, 23, 26), font=large, anchor="mm")
+    return np.asarray(canvas)

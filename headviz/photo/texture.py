@@ -1,0 +1,262 @@
+"""From a photograph to a texture: projection, symmetry, inpainting, and how sure we are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from headviz.geometry.camera import Camera
+from headviz.geometry.mesh import Mesh, vertex_normals
+from headviz.photo.atlas import Atlas
+from headviz.render.raster import embree_rasterize
+from headviz.render.shade import sample_pixels
+
+GRAZING = (0.12, 0.45)  #: cosine between normal and view where trust begins and where it is full
+DEPTH_SLACK = 0.004  #: metres that a texel may lie behind the visible surface
+DEPTH_SIDE = 512  #: longer side of the depth picture
+MOUTH, TEETH, WHITE = (0.06, 0.014, 0.014), (0.42, 0.37, 0.31), (0.60, 0.55, 0.52)
+OUTLINE = 0.02  #: share of the head's size in the picture, along its outline, that may show the background
+IRIS_SHARE = 0.42  #: radius of the iris in the eyeball's chart, whose edge is at 1
+
+
+@dataclass(frozen=True, eq=False)
+class TextureResult:
+    """A completed texture.
+
+    Attributes:
+        texture: linear RGB, shape (size, size, 3).
+        confidence: 1 seen, ½ mirrored, 0 inpainted, smooth in between, shape (size, size).
+        seen: share of the skin's area that the photograph shows, in [0, 1].
+        seen_face: the same of the region ``face``.
+    """
+
+    texture: Float[Tensor, "s s 3"]
+    confidence: Float[Tensor, "s s"]
+    seen: float
+    seen_face: float
+
+
+def project_texture(image: Float[Tensor, "h w 3"], camera: Camera, mesh: Mesh, atlas: Atlas) -> TextureResult:
+    """Texture of a head from one photograph.
+
+    Visible texels take the photograph's colour, weighed by how squarely the camera sees them; hidden ones
+    take their mirror twin's colour, matched in tone; what neither side shows is filled smoothly towards
+    the skin tone. Light is not removed: the texture is the photograph's appearance.
+
+    Args:
+        image: linear RGB, shape (h, w, 3).
+        camera: the camera of that picture.
+        mesh: the fitted head.
+        atlas: prepared by :func:`headviz.photo.atlas.build_atlas` with the regions ``skin``, ``face``,
+            ``mouth_inside``, ``teeth_tongue``, ``sockets``, ``right_eyeball`` and ``left_eyeball``.
+    """
+    points, trust = _visibility(camera, mesh, atlas)
+    colors = sample_pixels(image, points)
+    twin, has_twin = atlas.twin.clamp(min=0), atlas.twin >= 0
+    twin_trust = trust[twin] * has_twin
+    mirrored = colors[twin]
+    gain = _tone_match(atlas, colors, trust, mirrored, twin_trust)
+    mirrored = mirrored * gain
+    borrow = twin_trust * (1 - trust)
+    total = trust + borrow
+    mixed = (colors * trust[:, None] + mirrored * borrow[:, None]) / total.clamp(min=1e-6)[:, None]
+    skin = atlas.labels["skin"]
+    tone = _median_tone(mixed, trust * atlas.labels["face"])
+    picture = _fill(atlas, mesh, mixed, total * skin, tone)
+    inner = _inner_colors(atlas, mixed, total, tone)
+    filled = picture[atlas.covered]
+    filled = torch.where(skin[:, None], filled, inner)
+    filled = filled.clamp(0, 1)
+    picture[atlas.covered] = filled
+    picture[atlas.gutter] = filled[atlas.gutter_source]
+    confidence = (trust + 0.5 * borrow)[:, None]
+    area = _texel_area(atlas, mesh)
+    face = atlas.labels["face"]
+    return TextureResult(
+        texture=picture,
+        confidence=atlas.picture(confidence)[..., 0],
+        seen=float((area * trust * skin).sum() / (area * skin).sum()),
+        seen_face=float((area * trust * face).sum() / (area * face).sum()),
+    )
+
+
+def _visibility(camera: Camera, mesh: Mesh, atlas: Atlas) -> tuple[Float[Tensor, "p 2"], Float[Tensor, " p"]]:
+    """Pixel position of every texel, and how far the picture may be trusted there, in [0, 1]."""
+    vertices = mesh.vertices
+    normals = mesh.normals if mesh.normals is not None else vertex_normals(vertices, mesh.faces)
+    view = torch.nn.functional.normalize(camera.position - vertices, dim=1)
+    depth = -camera.to_camera(vertices)[:, 2:]
+    facing = (normals * view).sum(1, keepdim=True)
+    values = atlas.interpolate(torch.cat([camera.project(vertices), depth, facing], dim=1))
+    points, depth, facing = values[:, :2], values[:, 2], values[:, 3]
+    near, inside = _depth_picture(camera, mesh, points)
+    low, high = GRAZING
+    squarely = ((facing - low) / (high - low)).clamp(0, 1)
+    front = (1 - (depth - near - DEPTH_SLACK / 2) / DEPTH_SLACK).clamp(0, 1)
+    edge = 0.01 * max(camera.width, camera.height)
+    border = torch.minimum(points, points.new_tensor([camera.width, camera.height]) - points).amin(1)
+    return points, squarely * front * inside * (border / edge).clamp(0, 1)
+
+
+def _depth_picture(
+    camera: Camera, mesh: Mesh, points: Float[Tensor, "p 2"]
+) -> tuple[Float[Tensor, " p"], Float[Tensor, " p"]]:
+    """Depth of the nearest surface at the given pixels, and how far inside the head's outline they lie, in [0, 1]."""
+    seen = camera.project(mesh.vertices)
+    low, high = seen.amin(0) - 2, seen.amax(0) + 2
+    factor = DEPTH_SIDE / float((high - low).max())
+    window = Camera(
+        camera.rotation, camera.translation, camera.focal * factor, (camera.center - low) * factor,
+        max(1, round(float(high[0] - low[0]) * factor)), max(1, round(float(high[1] - low[1]) * factor)),
+    )  # fmt: skip
+    depth = embree_rasterize(mesh.vertices, mesh.faces, window).depth
+    # The farthest of a texel's neighbours, so that a border pixel does not hide what is beside it.
+    finite = torch.where(depth.isinf(), 0.0, depth)
+    widest = torch.nn.functional.max_pool2d(finite[None], 3, stride=1, padding=1)[0]
+    place = ((points - low) * factor).long()
+    columns, rows = place[:, 0].clamp(0, window.width - 1), place[:, 1].clamp(0, window.height - 1)
+    # Share of the neighbourhood that the head covers: ½ on a straight outline, 1 from OUTLINE inwards.
+    reach = 2 * round(OUTLINE * DEPTH_SIDE) + 1
+    cover = torch.nn.functional.avg_pool2d((~depth.isinf()).float()[None], reach, 1, reach // 2, count_include_pad=False)
+    inside = ((cover[0] - 0.7) / 0.25).clamp(0, 1)
+    return widest[rows, columns], inside[rows, columns]
+
+
+def _tone_match(atlas: Atlas, own: Tensor, trust: Tensor, mirrored: Tensor, twin_trust: Tensor) -> Tensor:
+    """Factor per texel that brings the mirrored side to the tone of its own side, smooth over the atlas."""
+    both = trust * twin_trust * atlas.labels["skin"]
+    ratio = torch.log((own + 0.01) / (mirrored + 0.01)).clamp(-1.2, 1.2)
+    stacked = torch.cat([ratio * both[:, None], both[:, None]], dim=1)
+    coarse = torch.nn.functional.avg_pool2d(atlas.picture(stacked).permute(2, 0, 1)[None], atlas.size // 32)
+    smooth = _pull_push(coarse[:, :3], coarse[:, 3:], torch.zeros(3))
+    fine = torch.nn.functional.interpolate(smooth, (atlas.size, atlas.size), mode="bilinear", align_corners=False)
+    return fine[0].permute(1, 2, 0)[atlas.covered].exp()
+
+
+def _median_tone(colors: Tensor, weight: Tensor) -> Float[Tensor, "3"]:
+    """Median colour where the weight is high; mid-grey skin if nothing was seen."""
+    seen = colors[weight > 0.5]
+    return seen.median(0).values if len(seen) > 100 else torch.tensor([0.45, 0.27, 0.2])
+
+
+def _fill(atlas: Atlas, mesh: Mesh, colors: Tensor, weight: Tensor, tone: Tensor) -> Float[Tensor, "s s 3"]:
+    """Known colours where the weight is high, else smoothly spread ones that tend to the skin tone.
+
+    Colours spread over the mesh first, which knows no seams; what detail remains fades out in the texture.
+    """
+    spread = atlas.interpolate(spread_over_mesh(atlas, mesh, colors, weight, tone))
+    stacked = torch.cat([(colors - spread) * weight[:, None], weight[:, None]], dim=1)
+    planes = atlas.picture(stacked).permute(2, 0, 1)[None]
+    detail = _pull_push(planes[:, :3], planes[:, 3:], torch.zeros(3))[0].permute(1, 2, 0).contiguous()
+    base = atlas.picture(spread)
+    base[~atlas.covered] = tone
+    return base + detail
+
+
+def spread_over_mesh(
+    atlas: Atlas, mesh: Mesh, colors: Float[Tensor, "p 3"], weight: Float[Tensor, " p"], tone: Float[Tensor, "3"]
+) -> Float[Tensor, "n 3"]:
+    """Colour per vertex: the mean of the known texels around it, elsewhere harmonic with a slight pull to the tone.
+
+    Minimises Σ w (c − known)² + Σ over edges (cᵢ − cⱼ)² + 10⁻⁴ Σ (c − tone)² by conjugate gradients.
+    """
+    count, few = len(mesh.vertices), slice(None, None, 7)
+    index, share = atlas.corners[few].reshape(-1), (atlas.weights[few] * weight[few, None]).reshape(-1)
+    values = torch.cat([colors[few], torch.ones(len(colors[few]), 1)], 1).repeat_interleave(3, 0) * share[:, None]
+    sums = torch.zeros(count, 4).index_add(0, index, values)
+    known, mass = sums[:, :3] / sums[:, 3:].clamp(min=1e-6), (sums[:, 3:] * 4).clamp(max=4)
+    edges = mesh.faces[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2)
+    degree = torch.zeros(count, 1).index_add(0, edges[:, 0], torch.ones(len(edges), 1))
+    pull = 1e-4
+
+    def apply(x: Tensor) -> Tensor:
+        around = torch.zeros_like(x).index_add(0, edges[:, 0], x[edges[:, 1]])
+        return (mass + degree + pull) * x - around
+
+    x = tone.expand(count, 3).clone()
+    residual = mass * known + pull * tone - apply(x)
+    scale = 1 / (mass + degree + pull)
+    direction = step = scale * residual
+    energy = (residual * step).sum(0)
+    for _ in range(150):
+        image = apply(direction)
+        along = energy / (direction * image).sum(0).clamp(min=1e-20)
+        x, residual = x + along * direction, residual - along * image
+        step = scale * residual
+        after = (residual * step).sum(0)
+        if float(after.max()) < 1e-6:
+            break
+        direction, energy = step + after / energy.clamp(min=1e-20) * direction, after
+    return x
+
+
+def _pull_push(premultiplied: Tensor, weight: Tensor, prior: Tensor) -> Float[Tensor, "1 c h w"]:
+    """Fill holes by a pyramid of weighted means (Gortler et al., "The Lumigraph", 1996).
+
+    Args:
+        premultiplied: values times weight, shape (1, c, h, w), h = w a power of two times a small number.
+        weight: in [0, 1], shape (1, 1, h, w).
+        prior: what a texel far from every known one tends to, shape (c,).
+    """
+    levels = [(premultiplied, weight)]
+    while levels[-1][1].shape[-1] > 4 and levels[-1][1].shape[-1] % 2 == 0:
+        value, mass = (torch.nn.functional.avg_pool2d(t, 2) for t in levels[-1])
+        excess = (4 * mass).clamp(min=1)  # saturate: a cell of known texels counts once
+        levels.append((4 * value / excess, 4 * mass / excess))
+    value, mass = levels[-1]
+    result = (value + 0.1 * prior[:, None, None]) / (mass + 0.1)
+    for value, mass in reversed(levels[:-1]):
+        coarse = torch.nn.functional.interpolate(result, value.shape[-2:], mode="bilinear", align_corners=False)
+        result = value + (1 - mass) * coarse
+    return result
+
+
+def _inner_colors(atlas: Atlas, colors: Tensor, weight: Tensor, tone: Tensor) -> Float[Tensor, "p 3"]:
+    """Colours of what is not skin: seen where it is seen, else plain mouth, teeth, and eyes round their axis."""
+    plain = tone.expand(len(colors), 3).clone()
+    plain[atlas.labels["mouth_inside"]] = torch.tensor(MOUTH)
+    plain[atlas.labels["teeth_tongue"]] = torch.tensor(TEETH)
+    weight = weight.clone()
+    for name in ("right_eyeball", "left_eyeball"):
+        texels = atlas.labels[name]
+        plain[texels] = _round_eye(atlas, texels, colors, weight)
+        # What differs too much from a plain eye is a lid that the fitted one does not cover.
+        unlike = (colors[texels] - plain[texels]).abs().mean(1) / plain[texels].mean(1).clamp(min=0.05)
+        weight[texels] *= (1.6 - 1.6 * unlike).clamp(0, 1)
+    return plain + weight[:, None] * (colors - plain)
+
+
+def _round_eye(atlas: Atlas, texels: Bool[Tensor, " p"], colors: Tensor, weight: Tensor) -> Float[Tensor, "q 3"]:
+    """An eye is round: hidden texels take the mean colour of the seen ones at the same distance from the pupil.
+
+    Beyond the iris only the brighter half of what was seen counts as white of the eye; the rest is lid or lash.
+    """
+    place = atlas.covered.nonzero()[texels].float()
+    low, high = place.amin(0), place.amax(0)
+    radius = (2 * (place - low) / (high - low).clamp(min=1) - 1).norm(dim=1)
+    seen, mass = colors[texels], weight[texels]
+    outer = (mass > 0.3) & (radius > IRIS_SHARE * 1.1) & (radius < IRIS_SHARE * 2)
+    white = torch.tensor(WHITE)
+    if int(outer.sum()) > 50:
+        brightness = seen[outer].mean(1)
+        white = seen[outer][brightness >= brightness.quantile(0.6)].mean(0)
+        white = white.mean() * torch.tensor(WHITE) / torch.tensor(WHITE).mean() * 0.5 + white * 0.5
+    bins = 24
+    ring = (radius / IRIS_SHARE * bins).long().clamp(0, bins)
+    mass = mass * (radius < IRIS_SHARE)
+    total = torch.zeros(bins + 1, 3).index_add(0, ring, seen * mass[:, None])
+    rings = (total + 0.5 * white) / (torch.zeros(bins + 1).index_add(0, ring, mass) + 0.5)[:, None]
+    rings[bins] = white
+    return rings[ring]
+
+
+def _texel_area(atlas: Atlas, mesh: Mesh) -> Float[Tensor, " p"]:
+    """Area on the head that a texel stands for, up to a constant per face."""
+    a, b, c = (mesh.vertices[atlas.corners[:, k]] for k in range(3))
+    area = torch.linalg.cross(b - a, c - a).norm(dim=1)
+    key = atlas.corners[:, 0] * len(mesh.vertices) + atlas.corners[:, 1]
+    _, inverse, count = torch.unique(key, return_inverse=True, return_counts=True)
+    return area / count[inverse]
