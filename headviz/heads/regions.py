@@ -58,8 +58,8 @@ def landmark_regions(
     brow, nose, chin = (float(landmarks[i, 1]) for i in (GLABELLA, NOSE_BASE, CHIN))
     behind = z.max() - z
     regions = dict(base)
-    regions["left_ear"] = skin & _reach(sliders, ("l-ear-trans", "l-ear-scale"), 0.3) & (x > 0)
-    regions["right_ear"] = skin & _reach(sliders, ("r-ear-trans", "r-ear-scale"), 0.3) & (x < 0)
+    regions["left_ear"] = skin & _reach(sliders, ("l-ear-trans", "l-ear-scale"), 0.5) & (x > 0)
+    regions["right_ear"] = skin & _reach(sliders, ("r-ear-trans", "r-ear-scale"), 0.5) & (x < 0)
     ears = regions["left_ear"] | regions["right_ear"]
     regions["face"] = within("oval", 0.0) & ~ears
     regions["lips"] = within("lips", 0.0015) & (behind < 0.06)

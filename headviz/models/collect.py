@@ -79,7 +79,7 @@ def main() -> None:
     """Command line of the collection."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, help="where the shards go")
-    parser.add_argument("--shards", type=int, default=80, help=f"how many shards of {SHARD} pictures")
+    parser.add_argument("--shards", type=int, default=66, help=f"how many shards of {SHARD} pictures")
     parser.add_argument("--worker", type=int, nargs=2, default=(0, 1), metavar=("K", "N"), help="this is worker K of N")
     arguments = parser.parse_args()
     arguments.folder.mkdir(parents=True, exist_ok=True)

@@ -16,6 +16,7 @@ from torch import Tensor
 from headviz import assets
 from headviz.errors import FaceTooSmallError, NoFaceError
 from headviz.geometry.camera import Camera
+from headviz.geometry.field import MeshField
 from headviz.geometry.mesh import Mesh, vertex_normals
 from headviz.heads.model import HeadModel, load_head
 from headviz.models.landmark_basis import landmark_model
@@ -76,6 +77,7 @@ class LandmarkFit:
         self.landmarks = landmark_model(self.head)
         self.finder = FaceFinder()
         self._atlas: Atlas | None = None
+        self.uncertainty = vertex_uncertainty(self.head, self.calibration)
 
     def close(self) -> None:
         """Free the detector."""
@@ -181,14 +183,17 @@ class LandmarkFit:
             "detector_confidence": fitted.face.confidence,
             "seen_fraction_of_skin": result.seen,
             "seen_fraction_of_face": result.seen_face,
+            "expected_error_of_face_mm": 1000 * float(self.uncertainty[self.head.region("face")].mean()),
             "fit_iterations": fitted.fit.iterations,
             "outlying_landmarks": int((fitted.fit.influence < 0.25).sum()),
+            "attribution": str(self.head.metadata["attribution"]),
             "focal_length_35mm": fitted.camera.focal * 36 / max(fitted.camera.width, fitted.camera.height),
         }
         return Reconstruction(
             image=image,
             camera=fitted.camera,
             mesh=mesh,
+            field=MeshField(self.head.solid(self.head.vertices(fitted.identity, fitted.expression))),
             expression=dict(zip(names, [round(v, 4) for v in fitted.expression.tolist()], strict=True)),
             maps={"confidence": result.confidence},
             features={
@@ -196,11 +201,20 @@ class LandmarkFit:
                 "landmarks_fitted": projected,
                 "identity": fitted.identity,
                 "influence": fitted.fit.influence.float(),
+                "uncertainty": self.uncertainty,
             },
             timings=timings,
             model=NAME,
             report=report,
         )
+
+
+def vertex_uncertainty(head: HeadModel, calibration: Calibration) -> Float[Tensor, " n"]:
+    """Root mean square error that the posterior expects of each neutral vertex, metres, place and size included."""
+    count = len(head.identity)
+    covariance = torch.linalg.inv(calibration.precision)[:count, :count]
+    root = torch.linalg.cholesky(covariance).float()
+    return (root.T @ head.identity.flatten(1)).unflatten(1, (-1, 3)).pow(2).sum((0, 2)).sqrt()
 
 
 def face_width(landmarks: Float[Tensor, "478 3"]) -> float:

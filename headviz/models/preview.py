@@ -13,7 +13,7 @@ from headviz.geometry.camera import Camera, look_at_head
 from headviz.geometry.color import to_uint8
 from headviz.geometry.mesh import Mesh
 from headviz.models.reconstruction import Reconstruction
-from headviz.render.shade import BACKGROUND, headlight, render
+from headviz.render.shade import BACKGROUND, Light, headlight, render
 
 SIDE = 420  #: pixels of each of the preview's pictures
 VIEWS = (("front", 0.0), ("three-quarter left", 0.8), ("right", -1.4))  #: name and yaw in radians
@@ -47,11 +47,17 @@ def overlay(reconstruction: Reconstruction, side: int = SIDE, opacity: float = 0
     part, window = head_window(reconstruction, side)
     posed = reconstruction.posed
     plain = Mesh(posed.vertices, posed.faces, normals=posed.normals)
-    drawn = render(plain, window, light=_light_in_front(window), background=part)
-    return part.lerp(drawn.picture, opacity)
+    under = part.repeat_interleave(2, 0).repeat_interleave(2, 1)
+    drawn = render(plain, window.scaled(2), light=_light_in_front(window), background=under)
+    return part.lerp(_halved(drawn.picture), opacity)
 
 
-def _light_in_front(camera: Camera) -> object:
+def _halved(picture: Float[Tensor, "h w 3"]) -> Float[Tensor, "g v 3"]:
+    """Half the size, by averaging: smooth edges for pictures drawn at twice the size."""
+    return torch.nn.functional.avg_pool2d(picture.permute(2, 0, 1)[None], 2)[0].permute(1, 2, 0)
+
+
+def _light_in_front(camera: Camera) -> Light:
     """The plain renders' light, turned with the camera so that what faces it is lit."""
     light = headlight()
     turned = light.direction @ camera.rotation
@@ -72,8 +78,8 @@ def turned_picture(reconstruction: Reconstruction, yaw: float, side: int = SIDE)
     low, high = posed.vertices.amin(0), posed.vertices.amax(0)
     middle = tuple(((low + high) / 2).tolist())
     size = float((high - low).max())
-    camera = look_at_head(yaw=yaw, target=middle, distance=4 * size, focal=3.3, size=side)
-    return render(posed, camera, light=None if posed.texture is not None else headlight()).picture
+    camera = look_at_head(yaw=yaw, target=middle, distance=4 * size, focal=3.3, size=2 * side)
+    return _halved(render(posed, camera, light=None if posed.texture is not None else headlight()).picture)
 
 
 def preview_picture(reconstruction: Reconstruction) -> UInt8[np.ndarray, "h w 3"]:
@@ -83,7 +89,7 @@ def preview_picture(reconstruction: Reconstruction) -> UInt8[np.ndarray, "h w 3"
     pictures += [turned_picture(reconstruction, yaw) for _, yaw in VIEWS]
     row = np.concatenate([to_uint8(picture) for picture in pictures], axis=1)
     names = ["photograph", "fitted head", *(name for name, _ in VIEWS)]
-    return _captioned(row, names, caption(reconstruction))
+    return captioned(row, names, caption(reconstruction))
 
 
 def caption(reconstruction: Reconstruction) -> str:
@@ -98,7 +104,8 @@ def caption(reconstruction: Reconstruction) -> str:
     return words
 
 
-def _captioned(row: UInt8[np.ndarray, "h w 3"], names: list[str], sentence: str) -> UInt8[np.ndarray, "g w 3"]:
+def captioned(row: UInt8[np.ndarray, "h w 3"], names: list[str], sentence: str) -> UInt8[np.ndarray, "g w 3"]:
+    """A row of equally wide pictures with a name under each and one sentence under all."""
     from PIL import Image, ImageDraw, ImageFont
 
     height, width = row.shape[:2]

@@ -6,6 +6,7 @@ a callable without arguments returning a :class:`Reconstructor`.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
@@ -57,25 +58,35 @@ class Reconstructor(Protocol):
 
     card: ModelCard
 
-    def reconstruct(
-        self,
-        image: Float[Tensor, "h w 3"],
-        *,
-        crop: Box | None = None,
-        progress: Callable[[str], None] | None = None,
-    ) -> Reconstruction:
-        """Make a head from a picture.
+    def reconstruct(self, image: Float[Tensor, "h w 3"], *, crop: Box | None = None) -> Reconstruction:
+        """Make a head from a picture. A model may accept further hints, see :func:`reconstruct`.
 
         Args:
             image: linear RGB in [0, 1], shape (h, w, 3).
             crop: look only inside this box; ``None`` looks for the largest face.
-            progress: called with the name of each stage as it begins.
 
         Raises:
             NoFaceError: there is no face in the picture or the crop.
             FaceTooSmallError: the face has too few pixels.
         """
         ...
+
+
+def reconstruct(
+    model: Reconstructor, image: Float[Tensor, "h w 3"], *, crop: Box | None = None, **hints: object
+) -> Reconstruction:
+    """Call a model with those hints that its method accepts.
+
+    Args:
+        model: any reconstructor.
+        image, crop: as in :meth:`Reconstructor.reconstruct`.
+        hints: ``progress`` (called with the name of each stage as it begins), ``focal_35mm`` (focal length in
+            millimetres as on 35-mm film, from the photograph's metadata), or what a model names itself.
+    """
+    known = inspect.signature(model.reconstruct).parameters
+    anything = any(parameter.kind is parameter.VAR_KEYWORD for parameter in known.values())
+    accepted = {name: value for name, value in hints.items() if anything or name in known}
+    return model.reconstruct(image, crop=crop, **accepted)
 
 
 _FACTORIES: dict[str, Callable[[], Reconstructor]] = {}

@@ -27,6 +27,7 @@ class Atlas:
         weights: barycentric weights, shape (p, 3).
         twin: index among the p texels of the mirror texel; −1 where there is none, shape (p,).
         labels: named masks of texels, shape (p,).
+        share: what part of its face's area a texel stands for, shape (p,).
         gutter: texels just outside the charts, shape (size, size); they repeat the colours of ``gutter_source``,
             so that bilinear look-ups and smaller copies of the texture do not mix in what lies between charts.
         gutter_source: index among the p texels for each gutter texel.
@@ -38,6 +39,7 @@ class Atlas:
     weights: Float[Tensor, "p 3"]
     twin: Int[Tensor, " p"]
     labels: Mapping[str, Bool[Tensor, " p"]]
+    share: Float[Tensor, " p"]
     gutter: Bool[Tensor, "s s"]
     gutter_source: Int[Tensor, " g"]
 
@@ -77,10 +79,11 @@ def build_atlas(mesh: Mesh, regions: Mapping[str, Bool[Tensor, " n"]], size: int
     columns = (place[:, 0] * size).long().clamp(0, size - 1)
     rows = ((1 - place[:, 1]) * size).long().clamp(0, size - 1)
     labels = {name: mask[mesh.faces].all(1)[face] for name, mask in regions.items()}
+    share = 1 / torch.bincount(face, minlength=len(mesh.faces))[face]
     spread = _grown(number, GUTTER)
     gutter = (spread >= 0) & ~covered
     return Atlas(
-        size, covered, mesh.faces[face], weights, number[rows, columns], labels, gutter, spread[gutter]
+        size, covered, mesh.faces[face], weights, number[rows, columns], labels, share, gutter, spread[gutter]
     )
 
 

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from headviz.photo.fit import Gaussian, LandmarkModel
 
-POSE_TERMS = 7
+MAX_YAW, MAX_PITCH = 0.9, 0.6  #: radians that the rendered heads cover
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +58,8 @@ def align(landmarks: Float[Tensor, "b l 3"], target: Float[Tensor, "b l 3"]) -> 
 
 
 def pose_terms(yaw: Float[Tensor, " b"], pitch: Float[Tensor, " b"]) -> Float[Tensor, "b 7"]:
-    """Polynomial in the pose that carries the detector's pose-dependent bias."""
+    """Polynomial in the pose that carries the detector's pose-dependent bias, held constant beyond what was learnt."""
+    yaw, pitch = yaw.clamp(-MAX_YAW, MAX_YAW), pitch.clamp(-MAX_PITCH, MAX_PITCH)
     return torch.stack([yaw, pitch, yaw**2, pitch**2, yaw * pitch, yaw**3, yaw.abs()], dim=1)
 
 

@@ -57,6 +57,7 @@ _TURNS = {
 _FOREIGN = (
     (4, b"ftyphei", "a HEIC photograph; save it as JPEG"),
     (4, b"ftypmif1", "a HEIF photograph; save it as JPEG"),
+    (4, b"ftypavi", "a damaged AVIF picture; copy or download it again"),
     (4, b"ftyp", "a video; take a frame of it and save that as JPEG"),
     (0, b"%PDF", "a PDF document; save its picture as JPEG"),
     (0, b"8BPS", "a Photoshop document; save it as PNG"),
@@ -116,8 +117,8 @@ class Photo:
         pixels: upright linear RGB in [0, 1], shape (h, w, 3), float32.
         focal_35mm: focal length that gives the same diagonal angle of view on 36 × 24 mm film,
             millimetres; ``None`` where the file does not tell or the picture was visibly cropped since.
-        orientation: the EXIF orientation that was applied, 1 to 8.
-        size: width and height in the file, before it was turned or reduced, pixels.
+        orientation: the EXIF orientation that was applied, 1 to 8; always 1 for TIFF files, which Pillow turns.
+        size: width and height in the file, before it was turned (but for TIFF) or reduced, pixels.
         format: name of the file format, such as ``"JPEG"``.
         notes: sentences on what was changed or ignored.
     """

@@ -254,9 +254,6 @@ def _round_eye(atlas: Atlas, texels: Bool[Tensor, " p"], colors: Tensor, weight:
 
 
 def _texel_area(atlas: Atlas, mesh: Mesh) -> Float[Tensor, " p"]:
-    """Area on the head that a texel stands for, up to a constant per face."""
+    """Area on the head that every texel stands for, square metres."""
     a, b, c = (mesh.vertices[atlas.corners[:, k]] for k in range(3))
-    area = torch.linalg.cross(b - a, c - a).norm(dim=1)
-    key = atlas.corners[:, 0] * len(mesh.vertices) + atlas.corners[:, 1]
-    _, inverse, count = torch.unique(key, return_inverse=True, return_counts=True)
-    return area / count[inverse]
+    return torch.linalg.cross(b - a, c - a).norm(dim=1) / 2 * atlas.share
