@@ -69,7 +69,8 @@ def vertex_normals(
     normals = torch.zeros_like(vertices)
     for corner in range(3):
         normals = normals.index_add(-2, faces[:, corner], weighted)
-    return torch.nn.functional.normalize(normals, dim=-1, eps=1e-20)
+    unit: Tensor = torch.nn.functional.normalize(normals, dim=-1, eps=1e-20)
+    return unit
 
 
 def split_seams(mesh: Mesh) -> tuple[Mesh, Int[Tensor, " v"]]:
@@ -81,9 +82,9 @@ def split_seams(mesh: Mesh) -> tuple[Mesh, Int[Tensor, " v"]]:
     """
     if mesh.uv is None or mesh.uv_faces is None:
         return mesh, torch.arange(len(mesh.vertices))
-    pairs = torch.stack([mesh.faces.reshape(-1), mesh.uv_faces.reshape(-1)], dim=1)
-    unique, inverse = torch.unique(pairs, dim=0, return_inverse=True)
-    source, coordinate = unique[:, 0], unique[:, 1]
+    keys = mesh.faces.reshape(-1) * len(mesh.uv) + mesh.uv_faces.reshape(-1)
+    unique, inverse = torch.unique(keys, return_inverse=True)
+    source, coordinate = unique // len(mesh.uv), unique % len(mesh.uv)
     normals = mesh.normals if mesh.normals is not None else vertex_normals(mesh.vertices, mesh.faces)
     split = Mesh(
         vertices=mesh.vertices[source],

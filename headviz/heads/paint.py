@@ -13,6 +13,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from headviz.geometry.polygon import polygon_distance
 from headviz.heads.landmarks import CHIN, GLABELLA, NOSE_BASE, OUTLINES
 from headviz.heads.model import HeadModel
 from headviz.render.raster import embree_rasterize_uv
@@ -41,21 +42,6 @@ class PaintMaps:
     inside: Bool[Tensor, "s s"]
     teeth: Bool[Tensor, "s s"]
     levels: dict[str, float]
-
-
-def polygon_distance(points: Float[Tensor, "p 2"], polygon: Float[Tensor, "q 2"]) -> Float[Tensor, " p"]:
-    """Signed distance to a closed polygon, negative inside (even–odd rule)."""
-    start, end = polygon, polygon.roll(-1, 0)
-    best = torch.full((len(points),), torch.inf)
-    inside = torch.zeros(len(points), dtype=torch.bool)
-    for a, b in zip(start, end, strict=True):
-        edge, to = b - a, points - a
-        t = ((to @ edge) / edge.dot(edge).clamp(min=1e-20)).clamp(0, 1)
-        best = torch.minimum(best, (to - t[:, None] * edge).norm(dim=1))
-        crosses = (a[1] > points[:, 1]) != (b[1] > points[:, 1])
-        at = a[0] + (points[:, 1] - a[1]) * (edge[0] / torch.where(edge[1] == 0, 1e-20, edge[1]))
-        inside ^= crosses & (points[:, 0] < at)
-    return torch.where(inside, -best, best)
 
 
 def paint_maps(head: HeadModel, size: int = 384) -> PaintMaps:

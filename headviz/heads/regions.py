@@ -7,8 +7,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from headviz.geometry.polygon import polygon_distance
 from headviz.heads.landmarks import CHIN, GLABELLA, NOSE_BASE, OUTLINES
-from headviz.heads.paint import polygon_distance
 from headviz.heads.topology import Topology
 
 Regions = dict[str, Bool[Tensor, " n"]]

@@ -18,6 +18,7 @@ from headviz.errors import FaceTooSmallError, NoFaceError
 from headviz.geometry.camera import Camera
 from headviz.geometry.field import MeshField
 from headviz.geometry.mesh import Mesh, vertex_normals
+from headviz.heads.landmarks import OUTLINES
 from headviz.heads.model import HeadModel, load_head
 from headviz.models.landmark_basis import landmark_model
 from headviz.models.reconstruction import Reconstruction
@@ -27,7 +28,7 @@ from headviz.photo.calibration import Alignment, Calibration, features, read_cal
 from headviz.photo.detect import FaceDetection, FaceFinder
 from headviz.photo.fit import HeadFit, Observation, fit_landmarks
 from headviz.photo.picture import Box
-from headviz.photo.texture import TextureResult, project_texture
+from headviz.photo.texture import TEXTURE_REGIONS, Openings, TextureResult, project_texture
 
 NAME = "landmark-fit"
 WEIGHTS = "models/landmark_fit.safetensors"
@@ -87,8 +88,7 @@ class LandmarkFit:
     def atlas(self) -> Atlas:
         """The texture atlas, prepared when first needed."""
         if self._atlas is None:
-            names = ("skin", "face", "mouth_inside", "teeth_tongue", "sockets", "right_eyeball", "left_eyeball")
-            regions = {name: self.head.region(name) for name in names}
+            regions = {name: self.head.region(name) for name in TEXTURE_REGIONS}
             self._atlas = build_atlas(self.head.mesh(morphs=False), regions, self.texture_size)
         return self._atlas
 
@@ -121,7 +121,8 @@ class LandmarkFit:
             mesh = replace(self.head.mesh(neutral), normals=vertex_normals(neutral, self.head.faces))
             posed = self.head.vertices(fitted.identity, fitted.expression)
         with _stage("texture", timings, progress):
-            result = project_texture(image, fitted.camera, self.head.mesh(posed, morphs=False), self.atlas)
+            mesh_seen = self.head.mesh(posed, morphs=False)
+            result = project_texture(image, fitted.camera, mesh_seen, self.atlas, openings(face))
         return self._record(image, fitted, replace(mesh, texture=result.texture), result, timings)
 
     def detect(self, image: Float[Tensor, "h w 3"], crop: Box | None = None) -> FaceDetection:
@@ -207,6 +208,13 @@ class LandmarkFit:
             model=NAME,
             report=report,
         )
+
+
+def openings(face: FaceDetection) -> Openings:
+    """Outlines of the eyes and of the open mouth in the picture."""
+    points = face.landmarks[:, :2]
+    right, left, mouth = (points[list(OUTLINES[name])] for name in ("right_eye", "left_eye", "mouth"))
+    return Openings((right, left), mouth)
 
 
 def vertex_uncertainty(head: HeadModel, calibration: Calibration) -> Float[Tensor, " n"]:

@@ -10,7 +10,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from headviz.errors import InputError
 
@@ -53,6 +53,7 @@ class ModelCard:
     baseline: Mapping[str, float] = field(default_factory=dict)
 
 
+@runtime_checkable
 class Reconstructor(Protocol):
     """Anything that makes a head from a picture."""
 

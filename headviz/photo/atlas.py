@@ -27,6 +27,7 @@ class Atlas:
         weights: barycentric weights, shape (p, 3).
         twin: index among the p texels of the mirror texel; −1 where there is none, shape (p,).
         labels: named masks of texels, shape (p,).
+        regions: the same as masks of vertices, shape (n,).
         share: what part of its face's area a texel stands for, shape (p,).
         gutter: texels just outside the charts, shape (size, size); they repeat the colours of ``gutter_source``,
             so that bilinear look-ups and smaller copies of the texture do not mix in what lies between charts.
@@ -39,6 +40,7 @@ class Atlas:
     weights: Float[Tensor, "p 3"]
     twin: Int[Tensor, " p"]
     labels: Mapping[str, Bool[Tensor, " p"]]
+    regions: Mapping[str, Bool[Tensor, " n"]]
     share: Float[Tensor, " p"]
     gutter: Bool[Tensor, "s s"]
     gutter_source: Int[Tensor, " g"]
@@ -83,7 +85,8 @@ def build_atlas(mesh: Mesh, regions: Mapping[str, Bool[Tensor, " n"]], size: int
     spread = _grown(number, GUTTER)
     gutter = (spread >= 0) & ~covered
     return Atlas(
-        size, covered, mesh.faces[face], weights, number[rows, columns], labels, share, gutter, spread[gutter]
+        size, covered, mesh.faces[face], weights, number[rows, columns], labels, dict(regions), share, gutter,
+        spread[gutter],
     )
 
 

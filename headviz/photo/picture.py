@@ -233,8 +233,13 @@ def _decoding(name: str, data: bytes) -> Iterator[None]:
     except MemoryError:
         raise PictureError(f"{name} needs more memory than there is; reduce the picture first") from None
     except _DAMAGE as error:
-        reason = " ".join(str(error).split())[:120] or type(error).__name__
-        raise PictureError(f"{name} is damaged or incomplete ({reason}); copy or download it again") from None
+        raise PictureError(f"{name} is damaged or incomplete ({_reason(error)}); copy or download it again") from None
+
+
+def _reason(error: Exception) -> str:
+    """What an error says, as one short printable line."""
+    text = " ".join(str(error).split())[:120] or type(error).__name__
+    return text if text.isprintable() else ascii(text)
 
 
 def _guess(data: bytes) -> str:
@@ -325,8 +330,7 @@ def _srgb(image: Image.Image, profile: bytes | None, notes: list[str]) -> Image.
             transform, mode = _profile_transform(profile, image.mode)
             image = image if image.mode == mode else image.convert(mode)
         except (ImageCms.PyCMSError, *_DAMAGE) as error:
-            reason = " ".join(str(error).split())[:120]
-            notes.append(f"the colour profile is ignored ({reason}); colours are taken as sRGB")
+            notes.append(f"the colour profile is ignored ({_reason(error)}); colours are taken as sRGB")
     if transform is not None:
         image = ImageCms.applyTransform(image, transform) or image
     return image if image.mode == "RGB" else image.convert("RGB")
@@ -343,7 +347,7 @@ def _profile_transform(data: bytes, mode: str) -> tuple[ImageCms.ImageCmsTransfo
     space = profile.profile.xcolor_space.strip()
     taken = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}.get(space)
     if taken is None or (mode != taken and (mode, taken) != ("L", "RGB")):
-        raise ValueError(f"a profile for {space or 'nothing'} in a picture of mode {mode}")
+        raise ValueError(f"a profile for {space!r} in a picture of mode {mode}")
     transform = ImageCms.buildTransform(profile, ImageCms.createProfile("sRGB"), taken, "RGB")
     bands = len(Image.new(taken, (1, 1)).getbands())
     levels = np.linspace(0, 255, 5).astype(np.uint8)

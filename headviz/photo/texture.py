@@ -10,15 +10,22 @@ from torch import Tensor
 
 from headviz.geometry.camera import Camera
 from headviz.geometry.mesh import Mesh, vertex_normals
+from headviz.geometry.polygon import polygon_distance
 from headviz.photo.atlas import Atlas
 from headviz.render.raster import embree_rasterize
-from headviz.render.shade import sample_pixels
+from headviz.render.shade import SKIN, sample_pixels
 
-GRAZING = (0.12, 0.45)  #: cosine between normal and view where trust begins and where it is full
+#: Regions that an atlas for textures needs.
+TEXTURE_REGIONS = (
+    "skin", "face", "scalp", "neck", "left_ear", "right_ear", "mouth_inside", "teeth_tongue", "sockets",
+    "right_eyeball", "left_eyeball",
+)  # fmt: skip
+GRAZING = (0.15, 0.5)  #: cosine between normal and view where trust begins and where it is full
 DEPTH_SLACK = 0.004  #: metres that a texel may lie behind the visible surface
 DEPTH_SIDE = 512  #: longer side of the depth picture
 MOUTH, TEETH, WHITE = (0.06, 0.014, 0.014), (0.42, 0.37, 0.31), (0.60, 0.55, 0.52)
 OUTLINE = 0.02  #: share of the head's size in the picture, along its outline, that may show the background
+PULL = 0.01  #: how strongly unseen skin tends to the skin tone, and unseen scalp to the hair's
 IRIS_SHARE = 0.42  #: radius of the iris in the eyeball's chart, whose edge is at 1
 
 
@@ -39,7 +46,21 @@ class TextureResult:
     seen_face: float
 
 
-def project_texture(image: Float[Tensor, "h w 3"], camera: Camera, mesh: Mesh, atlas: Atlas) -> TextureResult:
+@dataclass(frozen=True, eq=False)
+class Openings:
+    """Where the detector sees eyes and open mouth: polygons in pixels, each (q, 2).
+
+    The fitted lids and lips never lie exactly on the real ones; the outlines keep the iris off the lids,
+    the lids off the eyeball, and the teeth off the lips.
+    """
+
+    eyes: tuple[Float[Tensor, "_ 2"], ...] = ()
+    mouth: Float[Tensor, "_ 2"] | None = None
+
+
+def project_texture(
+    image: Float[Tensor, "h w 3"], camera: Camera, mesh: Mesh, atlas: Atlas, openings: Openings | None = None
+) -> TextureResult:
     """Texture of a head from one photograph.
 
     Visible texels take the photograph's colour, weighed by how squarely the camera sees them; hidden ones
@@ -50,11 +71,13 @@ def project_texture(image: Float[Tensor, "h w 3"], camera: Camera, mesh: Mesh, a
         image: linear RGB, shape (h, w, 3).
         camera: the camera of that picture.
         mesh: the fitted head.
-        atlas: prepared by :func:`headviz.photo.atlas.build_atlas` with the regions ``skin``, ``face``,
-            ``mouth_inside``, ``teeth_tongue``, ``sockets``, ``right_eyeball`` and ``left_eyeball``.
+        atlas: prepared by :func:`headviz.photo.atlas.build_atlas` with ``TEXTURE_REGIONS``.
+        openings: outlines of eyes and mouth, where known.
     """
     points, trust = _visibility(camera, mesh, atlas)
+    trust = trust * _through_openings(atlas, points, openings or Openings(), DEPTH_SLACK * camera.focal / _distance(camera, mesh))
     colors = sample_pixels(image, points)
+    trust = trust * _like_skin(atlas, colors, trust)
     twin, has_twin = atlas.twin.clamp(min=0), atlas.twin >= 0
     twin_trust = trust[twin] * has_twin
     mirrored = colors[twin]
@@ -65,7 +88,9 @@ def project_texture(image: Float[Tensor, "h w 3"], camera: Camera, mesh: Mesh, a
     mixed = (colors * trust[:, None] + mirrored * borrow[:, None]) / total.clamp(min=1e-6)[:, None]
     skin = atlas.labels["skin"]
     tone = _median_tone(mixed, trust * atlas.labels["face"])
-    picture = _fill(atlas, mesh, mixed, total * skin, tone)
+    hair = _median_tone(mixed, trust * atlas.labels["scalp"], tone)
+    tones = torch.where(atlas.regions["scalp"][:, None], hair, tone)
+    picture = _fill(atlas, mesh, mixed, total * skin, tones)
     inner = _inner_colors(atlas, mixed, total, tone)
     filled = picture[atlas.covered]
     filled = torch.where(skin[:, None], filled, inner)
@@ -99,6 +124,42 @@ def _visibility(camera: Camera, mesh: Mesh, atlas: Atlas) -> tuple[Float[Tensor,
     edge = 0.01 * max(camera.width, camera.height)
     border = torch.minimum(points, points.new_tensor([camera.width, camera.height]) - points).amin(1)
     return points, squarely * front * inside * (border / edge).clamp(0, 1)
+
+
+def _distance(camera: Camera, mesh: Mesh) -> float:
+    """Distance of the head's middle along the optical axis, metres."""
+    return -float(camera.to_camera(mesh.vertices.mean(0))[2])
+
+
+def _through_openings(
+    atlas: Atlas, points: Float[Tensor, "p 2"], openings: Openings, edge: float
+) -> Float[Tensor, " p"]:
+    """1 where what the texel belongs to is what the picture shows there, 0 elsewhere, with an edge in pixels."""
+    keep = torch.ones(len(points))
+    eyeballs = atlas.labels["right_eyeball"] | atlas.labels["left_eyeball"]
+    inner = atlas.labels["mouth_inside"] | atlas.labels["teeth_tongue"]
+    for polygons, within in ((openings.eyes, eyeballs), ((openings.mouth,), inner)):
+        known = [polygon for polygon in polygons if polygon is not None]
+        if not known:
+            continue
+        opened = torch.zeros(len(points))
+        for polygon in known:
+            low, high = polygon.amin(0) - edge, polygon.amax(0) + edge
+            near = ((points > low) & (points < high)).all(1)
+            opened[near] = torch.maximum(opened[near], (0.5 - polygon_distance(points[near], polygon) / edge).clamp(0, 1))
+        keep = keep * torch.where(within, opened, 1 - opened)
+    return keep
+
+
+def _like_skin(atlas: Atlas, colors: Float[Tensor, "p 3"], trust: Float[Tensor, " p"]) -> Float[Tensor, " p"]:
+    """Neck and ears are often covered by collar and hair: there only what resembles the face's skin counts."""
+    tone = _median_tone(colors, trust * atlas.labels["face"])
+    apart = torch.log((colors + 0.02) / (tone + 0.02))
+    shade = apart.mean(1)
+    hue = (apart - shade[:, None]).norm(dim=1)
+    like = torch.exp(-((shade.abs() / 0.8) ** 4) - (hue / 0.35) ** 4)
+    covered = atlas.labels["neck"] | atlas.labels["left_ear"] | atlas.labels["right_ear"]
+    return torch.where(covered, like, torch.ones_like(like))
 
 
 def _depth_picture(
@@ -136,32 +197,36 @@ def _tone_match(atlas: Atlas, own: Tensor, trust: Tensor, mirrored: Tensor, twin
     return fine[0].permute(1, 2, 0)[atlas.covered].exp()
 
 
-def _median_tone(colors: Tensor, weight: Tensor) -> Float[Tensor, "3"]:
-    """Median colour where the weight is high; mid-grey skin if nothing was seen."""
+def _median_tone(colors: Tensor, weight: Tensor, default: Tensor | None = None) -> Float[Tensor, "3"]:
+    """Median colour where the weight is high; the default, or plain skin, if too little was seen."""
     seen = colors[weight > 0.5]
-    return seen.median(0).values if len(seen) > 100 else torch.tensor([0.45, 0.27, 0.2])
+    if len(seen) > 100:
+        return seen.median(0).values
+    return torch.tensor(SKIN) if default is None else default
 
 
-def _fill(atlas: Atlas, mesh: Mesh, colors: Tensor, weight: Tensor, tone: Tensor) -> Float[Tensor, "s s 3"]:
-    """Known colours where the weight is high, else smoothly spread ones that tend to the skin tone.
+def _fill(
+    atlas: Atlas, mesh: Mesh, colors: Float[Tensor, "p 3"], weight: Float[Tensor, " p"], tones: Float[Tensor, "n 3"]
+) -> Float[Tensor, "s s 3"]:
+    """Known colours where the weight is high, else smoothly spread ones that tend to each vertex's tone.
 
     Colours spread over the mesh first, which knows no seams; what detail remains fades out in the texture.
     """
-    spread = atlas.interpolate(spread_over_mesh(atlas, mesh, colors, weight, tone))
+    spread = atlas.interpolate(spread_over_mesh(atlas, mesh, colors, weight, tones))
     stacked = torch.cat([(colors - spread) * weight[:, None], weight[:, None]], dim=1)
     planes = atlas.picture(stacked).permute(2, 0, 1)[None]
     detail = _pull_push(planes[:, :3], planes[:, 3:], torch.zeros(3))[0].permute(1, 2, 0).contiguous()
     base = atlas.picture(spread)
-    base[~atlas.covered] = tone
+    base[~atlas.covered] = tones.mean(0)
     return base + detail
 
 
 def spread_over_mesh(
-    atlas: Atlas, mesh: Mesh, colors: Float[Tensor, "p 3"], weight: Float[Tensor, " p"], tone: Float[Tensor, "3"]
+    atlas: Atlas, mesh: Mesh, colors: Float[Tensor, "p 3"], weight: Float[Tensor, " p"], tones: Float[Tensor, "n 3"]
 ) -> Float[Tensor, "n 3"]:
-    """Colour per vertex: the mean of the known texels around it, elsewhere harmonic with a slight pull to the tone.
+    """Colour per vertex: the mean of the known texels around it, elsewhere harmonic with a slight pull to its tone.
 
-    Minimises Σ w (c − known)² + Σ over edges (cᵢ − cⱼ)² + 10⁻⁴ Σ (c − tone)² by conjugate gradients.
+    Minimises Σ w (c − known)² + Σ over edges (cᵢ − cⱼ)² + PULL Σ (c − tone)² by conjugate gradients.
     """
     count, few = len(mesh.vertices), slice(None, None, 7)
     index, share = atlas.corners[few].reshape(-1), (atlas.weights[few] * weight[few, None]).reshape(-1)
@@ -170,15 +235,14 @@ def spread_over_mesh(
     known, mass = sums[:, :3] / sums[:, 3:].clamp(min=1e-6), (sums[:, 3:] * 4).clamp(max=4)
     edges = mesh.faces[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2)
     degree = torch.zeros(count, 1).index_add(0, edges[:, 0], torch.ones(len(edges), 1))
-    pull = 1e-4
 
     def apply(x: Tensor) -> Tensor:
         around = torch.zeros_like(x).index_add(0, edges[:, 0], x[edges[:, 1]])
-        return (mass + degree + pull) * x - around
+        return (mass + degree + PULL) * x - around
 
-    x = tone.expand(count, 3).clone()
-    residual = mass * known + pull * tone - apply(x)
-    scale = 1 / (mass + degree + pull)
+    x = tones.clone()
+    residual = mass * known + PULL * tones - apply(x)
+    scale = 1 / (mass + degree + PULL)
     direction = step = scale * residual
     energy = (residual * step).sum(0)
     for _ in range(150):
@@ -219,13 +283,9 @@ def _inner_colors(atlas: Atlas, colors: Tensor, weight: Tensor, tone: Tensor) ->
     plain = tone.expand(len(colors), 3).clone()
     plain[atlas.labels["mouth_inside"]] = torch.tensor(MOUTH)
     plain[atlas.labels["teeth_tongue"]] = torch.tensor(TEETH)
-    weight = weight.clone()
     for name in ("right_eyeball", "left_eyeball"):
         texels = atlas.labels[name]
         plain[texels] = _round_eye(atlas, texels, colors, weight)
-        # What differs too much from a plain eye is a lid that the fitted one does not cover.
-        unlike = (colors[texels] - plain[texels]).abs().mean(1) / plain[texels].mean(1).clamp(min=0.05)
-        weight[texels] *= (1.6 - 1.6 * unlike).clamp(0, 1)
     return plain + weight[:, None] * (colors - plain)
 
 

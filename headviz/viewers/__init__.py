@@ -1,0 +1,1 @@
+"""Viewers: records, meshes and pictures become pages, widgets and figures."""

@@ -46,7 +46,9 @@ def test_head_solid_volume_matches_the_share_of_points_inside() -> None:
     generator = torch.Generator().manual_seed(0)
     points = low + torch.rand(20_000, 3, generator=generator) * (high - low)
     share = float((field(points) < 0).float().mean()) * float((high - low).prod())
-    skin = max(trimesh.Trimesh(solid.vertices.numpy(), solid.faces.numpy(), process=False).split(), key=lambda m: m.volume)
+    skin = max(
+        trimesh.Trimesh(solid.vertices.numpy(), solid.faces.numpy(), process=False).split(), key=lambda m: m.volume
+    )
     assert share == pytest.approx(skin.volume, rel=0.03)
 
 

@@ -1,0 +1,1 @@
+"""Runnable applications of headviz; wiring only."""

@@ -1,0 +1,142 @@
+"""The command line: ``headviz <command>``. Each command imports what it needs when it runs."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from headviz import __version__
+from headviz.commands.console import BAD_INPUT, CLOSED_PIPE, INTERRUPTED, describe
+from headviz.errors import HeadvizError
+
+DEFAULT_MODEL = "landmark-fit"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command.
+
+    Args:
+        arguments: words after ``headviz``; those of the process by default.
+
+    Returns:
+        The exit code: 0, 2 for bad input (one line on stderr says what and why), 130 when interrupted.
+    """
+    options = build_parser().parse_args(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # names of files need not be text
+        sys.stdout.reconfigure(errors="backslashreplace")
+    try:
+        code: int = options.run(options)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        print("headviz: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader of our output went away, as in `headviz models | head -1`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return CLOSED_PIPE
+    except (HeadvizError, OSError) as error:
+        print(f"headviz: {describe(error)}", file=sys.stderr)
+        return BAD_INPUT
+    return code
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Exit with code 2."""
+        self.exit(BAD_INPUT, f"headviz: {message}; see: {self.prog} --help\n")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """All commands and their options."""
+    parser = Parser(prog="headviz", description="See how one picture becomes a 3-D head.")
+    parser.add_argument("--version", action="version", version=f"headviz {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _add_reconstruct(commands.add_parser("reconstruct", help="make a 3-D head from a photograph, or from many"))
+    models = commands.add_parser("models", help="list the models with their licences and measured quality")
+    models.add_argument("--json", action="store_true", help="print the list as JSON")
+    models.set_defaults(run=run_models)
+    demo = commands.add_parser("demo", help="serve the page that turns a photograph into a head")
+    demo.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s: this computer only)")
+    demo.add_argument("--port", type=_port, help="port to listen on (7860, or the next one that is free)")
+    demo.add_argument("--open", action="store_true", help="open the page in the browser")
+    demo.add_argument("--share", action="store_true", help="publish the page through Gradio's tunnel (off by default)")
+    demo.set_defaults(run=run_demo)
+    return parser
+
+
+def _add_reconstruct(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Make a textured, animatable 3-D head from every photograph. A batch goes on after a failure."
+    add = parser.add_argument
+    add("photos", nargs="+", type=Path, metavar="PHOTO", help="a picture, or a folder: all pictures in it")
+    add("-o", "--output", type=Path, metavar="DIR", help="folder for the result (default: NAME_head in this folder)")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument(
+        "--face",
+        type=_face,
+        default="largest",
+        metavar="largest|all|N",
+        help="which face; 1 is the largest (%(default)s)",
+    )
+    which.add_argument("--crop", type=_crop, metavar="L,T,R,B", help="look only inside this box, in pixels")
+    add("--model", default=DEFAULT_MODEL, metavar="NAME", help="one of `headviz models` (%(default)s)")
+    add("--texture-size", type=_texture_size, default=1024, metavar="PIXELS", help="side of the texture (%(default)s)")
+    add("--json", action="store_true", help="print what was made as JSON")
+    parser.set_defaults(run=run_reconstruct)
+
+
+def _face(text: str) -> str | int:
+    if text in ("largest", "all"):
+        return text
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"should be largest, all or a number from 1; got {text!r}")
+    return int(text)
+
+
+def _crop(text: str) -> tuple[float, float, float, float]:
+    try:
+        left, top, right, bottom = (float(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"should be four numbers LEFT,TOP,RIGHT,BOTTOM; got {text!r}") from None
+    if not (left < right and top < bottom):
+        raise argparse.ArgumentTypeError(f"should have LEFT < RIGHT and TOP < BOTTOM; got {text!r}")
+    return left, top, right, bottom
+
+
+def _texture_size(text: str) -> int:
+    if not text.isdecimal() or not 64 <= int(text) <= 8192:
+        raise argparse.ArgumentTypeError(f"should be a number of pixels from 64 to 8192; got {text!r}")
+    return int(text)
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"should be a number from 0 to 65535; got {text!r}")
+    return int(text)
+
+
+def run_reconstruct(options: argparse.Namespace) -> int:
+    """Make a head from every picture."""
+    from headviz.commands import reconstruct
+
+    return reconstruct.run(options)
+
+
+def run_demo(options: argparse.Namespace) -> int:
+    """Serve the demo page until interrupted."""
+    from headviz_apps import demo
+
+    demo.main(options.host, options.port, share=options.share, browser=options.open)
+    return 0
+
+
+def run_models(options: argparse.Namespace) -> int:
+    """List the models."""
+    from headviz.commands import models
+
+    return models.run(options)
