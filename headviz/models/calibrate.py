@@ -23,6 +23,8 @@ from headviz.photo.fit import LandmarkModel
 
 ASSET = "models/landmark_fit.safetensors"
 RIDGES = (0.0003, 0.001, 0.003, 0.01, 0.03)
+#: Standard deviations of expressions are widened by this, because people's differ from random combinations.
+EXPRESSION_DOUBT = 2.0
 Rows = dict[str, Tensor]
 
 
@@ -127,6 +129,9 @@ def learn(head: HeadModel, learning: Rows, held: Rows) -> tuple[Rows, dict[str, 
     mean_x, weights, mean_y = best[2]
     residual = mean_y + (x_held - mean_x) @ weights - y_held
     covariance = residual.T @ residual / len(residual) + 1e-4 * torch.eye(y.shape[1], dtype=y.dtype)
+    doubt = torch.ones(y.shape[1], dtype=y.dtype)
+    doubt[model.identities :] = EXPRESSION_DOUBT
+    covariance = covariance * doubt * doubt[:, None]
     bias, log_variance = noise_model(model, learning)
     scale = weights.abs().amax(0).clamp(min=1e-9)
     tensors = {

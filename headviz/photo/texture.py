@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from headviz.geometry.camera import Camera
@@ -25,6 +26,8 @@ DEPTH_SLACK = 0.004  #: metres that a texel may lie behind the visible surface
 DEPTH_SIDE = 512  #: longer side of the depth picture
 MOUTH, TEETH, WHITE = (0.06, 0.014, 0.014), (0.42, 0.37, 0.31), (0.60, 0.55, 0.52)
 OUTLINE = 0.02  #: share of the head's size in the picture, along its outline, that may show the background
+COARSE = 32  #: cells across the grid on which the two sides' tones are matched
+FEW = slice(None, None, 7)  #: the texels that are enough for means over regions
 PULL = 0.01  #: how strongly unseen skin tends to the skin tone, and unseen scalp to the hair's
 IRIS_SHARE = 0.42  #: radius of the iris in the eyeball's chart, whose edge is at 1
 
@@ -98,14 +101,14 @@ def project_texture(
     picture[atlas.covered] = filled
     picture[atlas.gutter] = filled[atlas.gutter_source]
     confidence = (trust + 0.5 * borrow)[:, None]
-    area = _texel_area(atlas, mesh)
-    face = atlas.labels["face"]
-    return TextureResult(
-        texture=picture,
-        confidence=atlas.picture(confidence)[..., 0],
-        seen=float((area * trust * skin).sum() / (area * skin).sum()),
-        seen_face=float((area * trust * face).sum() / (area * face).sum()),
-    )
+    seen, seen_face = (_seen(atlas, mesh, trust, name) for name in ("skin", "face"))
+    return TextureResult(picture, atlas.picture(confidence)[..., 0], seen, seen_face)
+
+
+def _seen(atlas: Atlas, mesh: Mesh, trust: Float[Tensor, " p"], region: str) -> float:
+    """Share of a region's area that is trusted, from every seventh texel."""
+    area = _texel_area(atlas, mesh, FEW) * atlas.labels[region][FEW]
+    return float((area * trust[FEW]).sum() / area.sum())
 
 
 def _visibility(camera: Camera, mesh: Mesh, atlas: Atlas) -> tuple[Float[Tensor, "p 2"], Float[Tensor, " p"]]:
@@ -144,8 +147,9 @@ def _through_openings(
             continue
         opened = torch.zeros(len(points))
         for polygon in known:
-            low, high = polygon.amin(0) - edge, polygon.amax(0) + edge
-            near = ((points > low) & (points < high)).all(1)
+            (left, top), (right, bottom) = polygon.amin(0) - edge, polygon.amax(0) + edge
+            u, v = points.unbind(1)
+            near = (u > left) & (u < right) & (v > top) & (v < bottom)
             opened[near] = torch.maximum(opened[near], (0.5 - polygon_distance(points[near], polygon) / edge).clamp(0, 1))
         keep = keep * torch.where(within, opened, 1 - opened)
     return keep
@@ -154,12 +158,13 @@ def _through_openings(
 def _like_skin(atlas: Atlas, colors: Float[Tensor, "p 3"], trust: Float[Tensor, " p"]) -> Float[Tensor, " p"]:
     """Neck and ears are often covered by collar and hair: there only what resembles the face's skin counts."""
     tone = _median_tone(colors, trust * atlas.labels["face"])
-    apart = torch.log((colors + 0.02) / (tone + 0.02))
+    covered = atlas.labels["neck"] | atlas.labels["left_ear"] | atlas.labels["right_ear"]
+    apart = torch.log((colors[covered] + 0.02) / (tone + 0.02))
     shade = apart.mean(1)
     hue = (apart - shade[:, None]).norm(dim=1)
-    like = torch.exp(-((shade.abs() / 0.8) ** 4) - (hue / 0.35) ** 4)
-    covered = atlas.labels["neck"] | atlas.labels["left_ear"] | atlas.labels["right_ear"]
-    return torch.where(covered, like, torch.ones_like(like))
+    like = torch.ones(len(colors))
+    like[covered] = torch.exp(-((shade.abs() / 0.8) ** 4) - (hue / 0.35) ** 4)
+    return like
 
 
 def _depth_picture(
@@ -181,20 +186,31 @@ def _depth_picture(
     columns, rows = place[:, 0].clamp(0, window.width - 1), place[:, 1].clamp(0, window.height - 1)
     # Share of the neighbourhood that the head covers: ½ on a straight outline, 1 from OUTLINE inwards.
     reach = 2 * round(OUTLINE * DEPTH_SIDE) + 1
-    cover = torch.nn.functional.avg_pool2d((~depth.isinf()).float()[None], reach, 1, reach // 2, count_include_pad=False)
+    cover = (~depth.isinf()).float()[None]
+    for kernel in ((reach, 1), (1, reach)):  # one axis at a time
+        margin = (kernel[0] // 2, kernel[1] // 2)
+        cover = torch.nn.functional.avg_pool2d(cover, kernel, 1, margin, count_include_pad=False)
     inside = ((cover[0] - 0.7) / 0.25).clamp(0, 1)
     return widest[rows, columns], inside[rows, columns]
 
 
 def _tone_match(atlas: Atlas, own: Tensor, trust: Tensor, mirrored: Tensor, twin_trust: Tensor) -> Tensor:
     """Factor per texel that brings the mirrored side to the tone of its own side, smooth over the atlas."""
-    both = trust * twin_trust * atlas.labels["skin"]
-    ratio = torch.log((own + 0.01) / (mirrored + 0.01)).clamp(-1.2, 1.2)
-    stacked = torch.cat([ratio * both[:, None], both[:, None]], dim=1)
-    coarse = torch.nn.functional.avg_pool2d(atlas.picture(stacked).permute(2, 0, 1)[None], atlas.size // 32)
+    both = (trust * twin_trust * atlas.labels["skin"])[FEW, None]
+    ratio = torch.log((own[FEW] + 0.01) / (mirrored[FEW] + 0.01)).clamp(-1.2, 1.2)
+    cell = _coarse_cell(atlas)
+    sums = torch.zeros(COARSE * COARSE, 5).index_add(0, cell, torch.cat([ratio * both, both, torch.ones_like(both)], dim=1))
+    mean = sums[:, :4] / sums[:, 4:].clamp(min=1)
+    coarse = mean.reshape(1, COARSE, COARSE, 4).permute(0, 3, 1, 2)
     smooth = _pull_push(coarse[:, :3], coarse[:, 3:], torch.zeros(3))
     fine = torch.nn.functional.interpolate(smooth, (atlas.size, atlas.size), mode="bilinear", align_corners=False)
     return fine[0].permute(1, 2, 0)[atlas.covered].exp()
+
+
+def _coarse_cell(atlas: Atlas) -> Int[Tensor, " q"]:
+    """Cell of a coarse grid over the texture in which every seventh texel lies."""
+    place = atlas.covered.nonzero()[FEW] * COARSE // atlas.size
+    return place[:, 0] * COARSE + place[:, 1]
 
 
 def _median_tone(colors: Tensor, weight: Tensor, default: Tensor | None = None) -> Float[Tensor, "3"]:
@@ -226,35 +242,23 @@ def spread_over_mesh(
 ) -> Float[Tensor, "n 3"]:
     """Colour per vertex: the mean of the known texels around it, elsewhere harmonic with a slight pull to its tone.
 
-    Minimises Σ w (c − known)² + Σ over edges (cᵢ − cⱼ)² + PULL Σ (c − tone)² by conjugate gradients.
+    Minimises Σ w (c − known)² + Σ over edges (cᵢ − cⱼ)² + PULL Σ (c − tone)².
     """
-    count, few = len(mesh.vertices), slice(None, None, 7)
+    from scipy.sparse import coo_matrix, diags
+    from scipy.sparse.csgraph import laplacian
+    from scipy.sparse.linalg import spsolve
+
+    count, few = len(mesh.vertices), FEW
     index, share = atlas.corners[few].reshape(-1), (atlas.weights[few] * weight[few, None]).reshape(-1)
     values = torch.cat([colors[few], torch.ones(len(colors[few]), 1)], 1).repeat_interleave(3, 0) * share[:, None]
     sums = torch.zeros(count, 4).index_add(0, index, values)
     known, mass = sums[:, :3] / sums[:, 3:].clamp(min=1e-6), (sums[:, 3:] * 4).clamp(max=4)
-    edges = mesh.faces[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2)
-    degree = torch.zeros(count, 1).index_add(0, edges[:, 0], torch.ones(len(edges), 1))
-
-    def apply(x: Tensor) -> Tensor:
-        around = torch.zeros_like(x).index_add(0, edges[:, 0], x[edges[:, 1]])
-        return (mass + degree + PULL) * x - around
-
-    x = tones.clone()
-    residual = mass * known + PULL * tones - apply(x)
-    scale = 1 / (mass + degree + PULL)
-    direction = step = scale * residual
-    energy = (residual * step).sum(0)
-    for _ in range(150):
-        image = apply(direction)
-        along = energy / (direction * image).sum(0).clamp(min=1e-20)
-        x, residual = x + along * direction, residual - along * image
-        step = scale * residual
-        after = (residual * step).sum(0)
-        if float(after.max()) < 1e-6:
-            break
-        direction, energy = step + after / energy.clamp(min=1e-20) * direction, after
-    return x
+    edges = mesh.faces[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2).numpy()
+    around = coo_matrix((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), (count, count))
+    weights = mass[:, 0].double().numpy() + PULL
+    matrix = laplacian(around.maximum(around.T)) + diags(weights)
+    right = (mass * known + PULL * tones).double().numpy()
+    return torch.from_numpy(spsolve(matrix.tocsc(), right)).float()
 
 
 def _pull_push(premultiplied: Tensor, weight: Tensor, prior: Tensor) -> Float[Tensor, "1 c h w"]:
@@ -313,7 +317,7 @@ def _round_eye(atlas: Atlas, texels: Bool[Tensor, " p"], colors: Tensor, weight:
     return rings[ring]
 
 
-def _texel_area(atlas: Atlas, mesh: Mesh) -> Float[Tensor, " p"]:
-    """Area on the head that every texel stands for, square metres."""
-    a, b, c = (mesh.vertices[atlas.corners[:, k]] for k in range(3))
-    return torch.linalg.cross(b - a, c - a).norm(dim=1) / 2 * atlas.share
+def _texel_area(atlas: Atlas, mesh: Mesh, few: slice) -> Float[Tensor, " q"]:
+    """Area on the head that some of the texels stand for, square metres."""
+    a, b, c = (mesh.vertices[atlas.corners[few, k]] for k in range(3))
+    return torch.linalg.cross(b - a, c - a).norm(dim=1) / 2 * atlas.share[few]
