@@ -74,8 +74,7 @@ def run(options: argparse.Namespace) -> int:
     cards, code = [], 0
     for name in registry.names():
         try:
-            with LazyModel(name) as model:
-                cards.append(model.get().card)
+            cards.append(registry.card(name))
         except (HeadvizError, ImportError, OSError) as error:
             print(f"headviz: the model {name} cannot be loaded: {describe(error)}", file=sys.stderr)
             code = BAD_INPUT

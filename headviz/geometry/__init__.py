@@ -1,0 +1,1 @@
+"""Meshes, fields, cameras, colours and files: arrays in, arrays and records out."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -70,6 +70,7 @@ def write_glb(
     *,
     texture_format: TextureFormat = "jpeg",
     morph_normals: bool = False,
+    weights: Mapping[str, float] | None = None,
     attribution: str | None = None,
 ) -> None:
     """Write a mesh as binary glTF 2.0, with texture and morph targets; see :func:`glb_bytes`.
@@ -80,7 +81,12 @@ def write_glb(
     """
     name = Path(path).stem
     data = glb_bytes(
-        mesh, name=name, texture_format=texture_format, morph_normals=morph_normals, attribution=attribution
+        mesh,
+        name=name,
+        texture_format=texture_format,
+        morph_normals=morph_normals,
+        weights=weights,
+        attribution=attribution,
     )
     with atomic_write(path) as file:
         file.write(data)

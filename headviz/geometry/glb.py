@@ -41,6 +41,7 @@ def glb_bytes(
     name: str = "head",
     texture_format: TextureFormat = "jpeg",
     morph_normals: bool = False,
+    weights: Mapping[str, float] | None = None,
     attribution: str | None = None,
 ) -> bytes:
     """A mesh as one binary glTF file: y up, front to +z, metres, as glTF asks and as our meshes are.
@@ -56,6 +57,7 @@ def glb_bytes(
             large and takes ten times as long.
         morph_normals: also write how each morph target at full weight turns the normals. It doubles the morphs'
             size; viewers that compute normals themselves do better without.
+        weights: how far each morph target is turned on when the file is opened; 0 for those not named.
         attribution: goes to ``asset.copyright``.
 
     Raises:
@@ -68,7 +70,10 @@ def glb_bytes(
     shape: dict[str, Any] = {"name": name, "primitives": [primitive]}
     if mesh.morphs:
         primitive["targets"] = _targets(mesh, source, pieces, with_normals=morph_normals)
-        shape |= {"weights": [0.0] * len(mesh.morphs), "extras": {"targetNames": list(mesh.morphs)}}
+        shape |= {
+            "weights": [float((weights or {}).get(name, 0.0)) for name in mesh.morphs],
+            "extras": {"targetNames": list(mesh.morphs)},
+        }
     asset = {"version": "2.0", "generator": f"headviz {headviz.__version__}"}
     document: dict[str, Any] = {
         "asset": asset | ({"copyright": attribution} if attribution else {}),

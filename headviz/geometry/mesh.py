@@ -50,17 +50,14 @@ class Mesh:
                 )
 
 
-def face_normals(
-    vertices: Float[Tensor, "*batch n 3"], faces: Int[Tensor, "m 3"]
-) -> Float[Tensor, "*batch m 3"]:
+def face_normals(vertices: Float[Tensor, "*batch n 3"], faces: Int[Tensor, "m 3"]) -> Float[Tensor, "*batch m 3"]:
     """Normals scaled by twice the face area, shape (..., m, 3); their sum weighs by area."""
     a, b, c = (vertices[..., faces[:, k], :] for k in range(3))
-    return torch.linalg.cross(b - a, c - a)
+    weighted: Tensor = torch.linalg.cross(b - a, c - a)
+    return weighted
 
 
-def vertex_normals(
-    vertices: Float[Tensor, "*batch n 3"], faces: Int[Tensor, "m 3"]
-) -> Float[Tensor, "*batch n 3"]:
+def vertex_normals(vertices: Float[Tensor, "*batch n 3"], faces: Int[Tensor, "m 3"]) -> Float[Tensor, "*batch n 3"]:
     """Unit normals per vertex, the area-weighted mean of the faces around it.
 
     A vertex without a face of positive area gets the zero vector.

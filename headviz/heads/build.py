@@ -90,7 +90,12 @@ def name_sliders(coefficients: Float[Tensor, "b k"], random: RandomHeads, limit:
                 value = float(correlation[component, index])
                 taken.add(name)
                 rows.append(
-                    {"name": name, "component": component, "sign": 1.0 if value >= 0 else -1.0, "correlation": round(abs(value), 3)}
+                    {
+                        "name": name,
+                        "component": component,
+                        "sign": 1.0 if value >= 0 else -1.0,
+                        "correlation": round(abs(value), 3),
+                    }
                 )
                 break
     return rows
@@ -143,7 +148,9 @@ def cast_back(head: HeadModel, fragments: object, landmarks: Tensor, *, fill: bo
     return points
 
 
-def refine_landmarks(head: HeadModel, maps: PaintMaps, heads: Tensor, find: Finder, seed: int) -> Float[Tensor, "478 3"]:
+def refine_landmarks(
+    head: HeadModel, maps: PaintMaps, heads: Tensor, find: Finder, seed: int
+) -> Float[Tensor, "478 3"]:
     """Median place of each landmark over painted heads seen from −20° to 20°, on the mean head's surface."""
     rng = np.random.default_rng(seed)
     seen = []
@@ -224,7 +231,7 @@ def build(find: Finder) -> HeadModel:
         "solid_loops": ["neck", "right_eye", "left_eye"],
     }
     head = dataclasses.replace(head, metadata=metadata)
-    base = chart_regions(topology, head.mean)
+    base = chart_regions(topology)
     head = with_regions(head, base)
     allowed = base["skin"] | base["right_eyeball"] | base["left_eyeball"]
     sliders = {name: offsets[topology.kept] for name, offsets in source.slider_offsets.items()}
@@ -258,7 +265,8 @@ def save_head(head: HeadModel, path: Path) -> None:
     tensors = {
         "mean": head.mean, "uv": head.uv, "landmark_weights": head.landmark_weights,
         "faces": head.faces.int(), "uv_faces": head.uv_faces.int(), "mirror": head.mirror.int(),
-        "landmark_faces": head.landmark_faces.int(), "landmark_mirror": head.landmark_mirror.int(), "region_bits": head.region_bits.int(),
+        "landmark_faces": head.landmark_faces.int(), "landmark_mirror": head.landmark_mirror.int(),
+        "region_bits": head.region_bits.int(),
     }  # fmt: skip
     for name, shapes in (("identity", head.identity), ("expression", head.expression)):
         scale = shapes.flatten(1).abs().amax(1).clamp(min=1e-12)

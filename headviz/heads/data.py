@@ -56,7 +56,9 @@ def random_expression(rng: Rng, names: tuple[str, ...]) -> Float[Tensor, "52"]:
     return torch.from_numpy(weights)
 
 
-def random_camera(rng: Rng, size: int, target: Float[Tensor, "3"], height: float, max_yaw: float) -> tuple[Camera, float, float, float]:
+def random_camera(
+    rng: Rng, size: int, target: Float[Tensor, "3"], height: float, max_yaw: float
+) -> tuple[Camera, float, float, float]:
     """A camera that sees the head turned by up to ``max_yaw`` radians; returns it with yaw, pitch, roll."""
     yaw, pitch = float(rng.uniform(-max_yaw, max_yaw)), float(rng.normal(0, 0.14))
     roll = float(rng.normal(0, 0.10))
@@ -117,6 +119,8 @@ def render_head(
     """Draw one random picture of a neutral head with the head model's topology.
 
     Args:
+        head: the head model, for topology, regions and expressions.
+        maps: what the painter knows of the head's texture.
         neutral: vertices of the head, metres, shape (n, 3); need not lie in the linear model.
         rng: every choice comes from it.
         size: width and height, pixels; drawn at this size without supersampling.
@@ -127,7 +131,9 @@ def render_head(
     face = vertices[head.region("face")]
     height = 1.35 * float(face[:, 1].max() - face[:, 1].min())
     camera, yaw, pitch, roll = random_camera(rng, size, face.mean(0), height, max_yaw)
-    mesh = Mesh(grow_hair(vertices, head, rng), head.faces, uv=head.uv, uv_faces=head.uv_faces, texture=paint(maps, rng))
+    mesh = Mesh(
+        grow_hair(vertices, head, rng), head.faces, uv=head.uv, uv_faces=head.uv_faces, texture=paint(maps, rng)
+    )
     picture = render(mesh, camera, light=random_light(rng), background=random_background(rng, size)).picture
     picture = picture * float(rng.uniform(0.35, 0.75)) / picture[::5, ::5].mean(-1).quantile(0.9).clamp(min=0.05)
     generator = torch.Generator().manual_seed(int(rng.integers(2**31)))

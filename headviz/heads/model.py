@@ -93,24 +93,22 @@ class HeadModel:
             ValueError: an argument has too many coefficients.
         """
         count, shapes = len(self.identity), len(self.expression)
-        if identity is None and expression is None:
-            return self.mean
         if identity is not None and identity.shape[-1] > count:
             raise ValueError(f"identity should have at most {count} coefficients; it has {identity.shape[-1]}")
         if expression is not None and expression.shape[-1] != shapes:
             raise ValueError(f"expression should have {shapes} weights; it has {expression.shape[-1]}")
-        if expression is None and identity is not None:
+        if identity is None and expression is None:
+            return self.mean
+        if expression is None:
+            assert identity is not None
             weights, basis = identity, self._basis[: identity.shape[-1]]
-        elif identity is None and expression is not None:
+        elif identity is None:
             weights, basis = expression, self._basis[count:]
         else:
-            assert identity is not None and expression is not None
-            identity, expression = torch.broadcast_tensors(
-                torch.nn.functional.pad(identity, (0, count - identity.shape[-1] + shapes)),
-                torch.nn.functional.pad(expression, (count, 0)),
-            )
-            weights, basis = identity + expression, self._basis
-        return self.mean + (weights @ basis).unflatten(-1, (-1, 3))
+            padded = torch.nn.functional.pad(identity, (0, count - identity.shape[-1] + shapes))
+            weights, basis = padded + torch.nn.functional.pad(expression, (count, 0)), self._basis
+        moved: Tensor = self.mean + (weights @ basis).unflatten(-1, (-1, 3))
+        return moved
 
     def landmarks(self, vertices: Float[Tensor, "*batch n 3"]) -> Float[Tensor, "*batch l 3"]:
         """MediaPipe's 478 points on the surface, metres, shape (..., 478, 3)."""
@@ -156,7 +154,8 @@ class HeadModel:
         Three vertices are appended, the middle of each loop. Eyeballs remain separate closed surfaces.
         """
         points = self.mean if vertices is None else vertices
-        extra, faces = [], [self.faces]
+        extra: list[Tensor] = []
+        faces = [self.faces]
         for loop in self.solid_loops:
             center = len(points) + len(extra)
             extra.append(points[loop].mean(0))

@@ -70,9 +70,7 @@ def paint_maps(head: HeadModel, size: int = 384) -> PaintMaps:
     kinds = {name: head.region(name)[head.faces].all(1) for name in ("mouth_inside", "teeth_tongue")}
     pick = {name: covered & mask[fragments.face.clamp(min=0)] for name, mask in kinds.items()}
     levels = {n: float(landmarks[i, 1]) for n, i in (("brow", GLABELLA), ("nose", NOSE_BASE), ("chin", CHIN))}
-    return PaintMaps(
-        position, covered, distances, iris, eyeball, pick["mouth_inside"], pick["teeth_tongue"], levels
-    )
+    return PaintMaps(position, covered, distances, iris, eyeball, pick["mouth_inside"], pick["teeth_tongue"], levels)
 
 
 def _soft(distance: Tensor, width: float) -> Tensor:
@@ -106,7 +104,9 @@ def paint(maps: PaintMaps, rng: Rng) -> Float[Tensor, "s s 3"]:
     albedo = tone * mottle[..., None]
     spots = _noise(rng, size, 200) > rng.uniform(0.8, 1.4)
     albedo = _mix(albedo, tone * 0.6, spots.float() * 0.6)
-    hair = torch.as_tensor(np.exp(rng.uniform(np.log(0.006), np.log(0.35))) * rng.uniform((1, 0.6, 0.35), (1, 0.95, 0.9)))
+    hair = torch.as_tensor(
+        np.exp(rng.uniform(np.log(0.006), np.log(0.35))) * rng.uniform((1, 0.6, 0.35), (1, 0.95, 0.9))
+    )
     hair = hair.float()
     albedo = _paint_hair(maps, rng, albedo, hair)
     albedo = _paint_lips(maps, rng, albedo, tone)
@@ -134,7 +134,9 @@ def _paint_hair(maps: PaintMaps, rng: Rng, albedo: Tensor, hair: Tensor) -> Tens
         chin = torch.sigmoid((maps.levels["nose"] - 0.006 - y) / 0.004) * torch.sigmoid((0.062 - behind) / 0.006)
         chin = chin * torch.sigmoid((maps.distances["lips"] - 0.002) / 0.001)
         cheeks = torch.sigmoid((y - maps.levels["nose"] + 0.02) / 0.006) * torch.sigmoid((0.03 - x.abs()) / 0.003)
-        beard = torch.maximum(chin * torch.sigmoid((maps.levels["nose"] - 0.03 + 0.3 * x.abs() - y) / 0.006), chin * cheeks)
+        beard = torch.maximum(
+            chin * torch.sigmoid((maps.levels["nose"] - 0.03 + 0.3 * x.abs() - y) / 0.006), chin * cheeks
+        )
         albedo = _mix(albedo, hair * strands[..., None], beard * rng.uniform(0.15, 0.9))
     return albedo
 
@@ -155,7 +157,9 @@ def _paint_eyes(maps: PaintMaps, rng: Rng, albedo: Tensor, tone: Tensor) -> Tens
     albedo = _mix(albedo, tone * 0.12, edge * rng.uniform(0.3, 0.9))
     shadow = torch.exp(-((lash / 0.008) ** 2)) * (lash > 0)
     albedo = _mix(albedo, tone * torch.tensor([0.7, 0.6, 0.6]), shadow * rng.uniform(0, 0.6))
-    colors = torch.tensor([[0.05, 0.02, 0.01], [0.16, 0.08, 0.03], [0.12, 0.14, 0.05], [0.12, 0.22, 0.36], [0.2, 0.22, 0.22]])
+    colors = torch.tensor(
+        [[0.05, 0.02, 0.01], [0.16, 0.08, 0.03], [0.12, 0.14, 0.05], [0.12, 0.22, 0.36], [0.2, 0.22, 0.22]]
+    )
     ring = colors[int(rng.integers(len(colors)))]
     radius, scale = maps.iris, rng.uniform(0.92, 1.12)
     white = torch.as_tensor(rng.uniform((0.55, 0.5, 0.46), (0.8, 0.76, 0.74)), dtype=torch.float32)

@@ -14,7 +14,7 @@ from headviz.heads.topology import Topology
 Regions = dict[str, Bool[Tensor, " n"]]
 
 
-def chart_regions(topology: Topology, mean: Float[Tensor, "n 3"]) -> Regions:
+def chart_regions(topology: Topology) -> Regions:
     """Regions that need no landmarks: skin, eyeballs, mouth interior, teeth and tongue, eye sockets."""
     count = len(topology.kept)
     sizes = np.bincount(topology.chart)
@@ -71,7 +71,9 @@ def landmark_regions(
     regions["scalp"] = skin & ~ears & ~regions["face"] & (hairline > 0) & (y > nose)
     regions["forehead"] = regions["face"] & (y > brow) & ~regions["right_brow"] & ~regions["left_brow"]
     regions["chin"] = regions["face"] & (y < nose - 0.03) & ~regions["lips"] & (x.abs() < 0.03)
-    regions["neck"] = skin & ~regions["face"] & ~ears & ~regions["scalp"] & (y < chin + 0.004 + 0.5 * behind.clamp(min=0.05) - 0.025)
+    regions["neck"] = (
+        skin & ~regions["face"] & ~ears & ~regions["scalp"] & (y < chin + 0.004 + 0.5 * behind.clamp(min=0.05) - 0.025)
+    )
     named = regions["nose"] | regions["lips"] | regions["chin"] | regions["forehead"]
     lids = regions["right_eyelids"] | regions["left_eyelids"] | regions["right_brow"] | regions["left_brow"]
     regions["right_cheek"] = regions["face"] & ~named & ~lids & (x < 0)

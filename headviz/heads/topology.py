@@ -156,7 +156,11 @@ def pack_atlas(uv: Array, uv_faces: Array, chart: Array, points: Array, faces: A
         y = (y - y.min()) / (y.max() - y.min())
         if name == "main":
             x, y = _widen_middle(x), _widen_face(y)
-            if points[faces[chart == index]][..., 0].ravel() @ (x[_local(rows, uv_faces[chart == index])].ravel() - 0.5) < 0:
+            if (
+                points[faces[chart == index]][..., 0].ravel()
+                @ (x[_local(rows, uv_faces[chart == index])].ravel() - 0.5)
+                < 0
+            ):
                 x = 1 - x
         left, right, bottom, top = MAIN if name == "main" else STRIP[name]
         packed[rows] = np.stack([left + x * (right - left), bottom + y * (top - bottom)], axis=1)
@@ -164,18 +168,21 @@ def pack_atlas(uv: Array, uv_faces: Array, chart: Array, points: Array, faces: A
 
 
 def _local(rows: Array, index: Array) -> Array:
-    return np.searchsorted(rows, index)
+    found: Array = np.searchsorted(rows, index)
+    return found
 
 
 def _widen_middle(x: Array, strength: float = 2.2) -> Array:
     """Monotone map of [0, 1] to itself, odd about ½, steepest there: the face lies in the middle."""
     side = 2 * np.abs(x - 0.5)
-    return 0.5 + 0.5 * np.sign(x - 0.5) * (1 + strength) * side / (1 + strength * side)
+    wide: Array = 0.5 + 0.5 * np.sign(x - 0.5) * (1 + strength) * side / (1 + strength * side)
+    return wide
 
 
 def _widen_face(y: Array) -> Array:
     """Monotone, piecewise-linear map of [0, 1]: neck, face and scalp get 8, 56 and 36 % of the height."""
-    return np.interp(y, (0.0, 0.1, 0.52, 1.0), (0.0, 0.08, 0.64, 1.0))
+    mapped: Array = np.interp(y, (0.0, 0.1, 0.52, 1.0), (0.0, 0.08, 0.64, 1.0))
+    return mapped
 
 
 def _chart_names(chart: Array, points: Array, faces: Array) -> dict[str, int]:

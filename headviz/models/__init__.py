@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from headviz.models.registry import ModelCard, Reconstructor, load, names, register
+from headviz.models.registry import ModelCard, Reconstructor, card, load, names, register
 
-__all__ = ["ModelCard", "Reconstructor", "load", "names", "register"]
+__all__ = ["ModelCard", "Reconstructor", "card", "load", "names", "register"]
 
 
 def _landmark_fit() -> Reconstructor:
@@ -13,4 +13,10 @@ def _landmark_fit() -> Reconstructor:
     return LandmarkFit()
 
 
-register("landmark-fit", _landmark_fit)
+def _landmark_fit_card() -> ModelCard:
+    from headviz.models.landmark_fit import read_card
+
+    return read_card()
+
+
+register("landmark-fit", _landmark_fit, _landmark_fit_card)

@@ -101,10 +101,13 @@ def face_basis(head: HeadModel) -> Float[Tensor, "k d"]:
     mean = head.mean[region].double()
     place = mean - mean.mean(0)
     axes = torch.eye(3, dtype=torch.float64)
-    moves = [axis.expand_as(place) for axis in axes] + [torch.linalg.cross(axis.expand_as(place), place) for axis in axes]
+    moves = [axis.expand_as(place) for axis in axes] + [
+        torch.linalg.cross(axis.expand_as(place), place) for axis in axes
+    ]
     fields = torch.linalg.qr(torch.stack([*moves, place]).flatten(1).T).Q
     basis = head.identity[:, region].flatten(1).double()
-    return basis - (basis @ fields) @ fields.T
+    rest: Tensor = basis - (basis @ fields) @ fields.T
+    return rest
 
 
 def face_error(basis: Float[Tensor, "k d"], difference: Float[Tensor, "b k"]) -> float:

@@ -60,7 +60,9 @@ def observe(finder: FaceFinder, head: HeadModel, taken: HeadPicture) -> dict[str
     return {"landmarks": faces[0].landmarks, "mirrored": mirrored, "scores": scores}
 
 
-def collect_shard(head: HeadModel, maps: PaintMaps, finder: FaceFinder, neutral: Tensor, seed: int) -> dict[str, Tensor]:
+def collect_shard(
+    head: HeadModel, maps: PaintMaps, finder: FaceFinder, neutral: Tensor, seed: int
+) -> dict[str, Tensor]:
     """Render and observe one picture of each head; heads without a detected face are left out."""
     rng = np.random.default_rng(seed)
     rows: list[dict[str, Tensor]] = []

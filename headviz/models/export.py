@@ -32,8 +32,9 @@ def write_reconstruction(
 ) -> list[Path]:
     """Write a head, its preview and its report into a folder, which is made where it does not exist.
 
-    The files are ``head.glb``, ``head.obj`` with ``head.mtl`` and ``head.png``, ``head.ply``, ``preview.png`` and
-    ``report.json``. Each appears whole or not at all, and replaces one of the same name; others are left alone.
+    The GLB file holds the neutral head with its morphs turned on as in the picture; OBJ and PLY, which have no
+    morphs, hold the head with that expression. The files are ``head.glb``, ``head.obj`` with ``head.mtl`` and
+    ``head.png``, ``head.ply``, ``preview.png`` and ``report.json``. Each appears whole or not at all, and replaces one of the same name; others are left alone.
     The report comes last, so a folder that has one has everything that it lists.
 
     Args:
@@ -57,13 +58,14 @@ def write_reconstruction(
         attribution = known
     written: list[Path] = []
     if "glb" in formats:
-        write_glb(folder / "head.glb", mesh, attribution=attribution)
+        weights = reconstruction.expression
+        write_glb(folder / "head.glb", mesh, weights=weights, attribution=attribution)
         written.append(folder / "head.glb")
     if "obj" in formats:
-        written += write_obj(folder / "head.obj", mesh, attribution=attribution)
+        written += write_obj(folder / "head.obj", reconstruction.posed, attribution=attribution)
     if "ply" in formats:
         picture = "head.png" if folder / "head.png" in written else None
-        write_ply(folder / "head.ply", mesh, texture_file=picture, attribution=attribution)
+        write_ply(folder / "head.ply", reconstruction.posed, texture_file=picture, attribution=attribution)
         written.append(folder / "head.ply")
     written.append(_write_preview(reconstruction, folder / "preview.png"))
     written.append(folder / "report.json")
@@ -98,13 +100,17 @@ def report(reconstruction: Reconstruction, files: Sequence[Path] = ()) -> dict[s
     """
     mesh = reconstruction.mesh
     own = {str(name): plain(value) for name, value in reconstruction.report.items()}
-    return own | {
-        "model": reconstruction.model,
-        "timings": plain(reconstruction.timings),
-        "mesh": {"vertices": len(mesh.vertices), "faces": len(mesh.faces), "morphs": list(mesh.morphs)},
-        "files": [path.name for path in files],
-        "versions": versions(),
-    }
+    return (
+        {"expression": plain(reconstruction.expression)}
+        | own
+        | {
+            "model": reconstruction.model,
+            "timings": plain(reconstruction.timings),
+            "mesh": {"vertices": len(mesh.vertices), "faces": len(mesh.faces), "morphs": list(mesh.morphs)},
+            "files": [path.name for path in files],
+            "versions": versions(),
+        }
+    )
 
 
 def versions() -> dict[str, str]:

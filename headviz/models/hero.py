@@ -34,7 +34,12 @@ def main() -> None:
     model.reconstruct(photo.pixels)  # the first one also prepares the atlas; the caption times the second
     made = model.reconstruct(photo.pixels, focal_35mm=photo.focal_35mm)
     model.close()
-    pictures = [head_window(made, 320)[0], overlay(made, 320), turned_picture(made, 0.7, 320), turned_picture(made, -1.3, 320)]
+    pictures = [
+        head_window(made, 320)[0],
+        overlay(made, 320),
+        turned_picture(made, 0.7, 320),
+        turned_picture(made, -1.3, 320),
+    ]
     names = ["photograph", "fitted head", "turned 40°", "turned 75°"]
     for name, yaw, weights in EXPRESSIONS:
         pictures.append(turned_picture(replace(made, expression=weights), yaw, 320))

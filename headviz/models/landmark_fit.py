@@ -26,7 +26,7 @@ from headviz.models.registry import ModelCard
 from headviz.photo.atlas import Atlas, build_atlas
 from headviz.photo.calibration import Alignment, Calibration, features, read_calibration
 from headviz.photo.detect import FaceDetection, FaceFinder
-from headviz.photo.fit import HeadFit, Observation, fit_landmarks
+from headviz.photo.fit import FOCAL_SPREAD, HeadFit, Observation, fit_landmarks
 from headviz.photo.picture import Box
 from headviz.photo.texture import TEXTURE_REGIONS, Openings, TextureResult, project_texture
 
@@ -161,8 +161,8 @@ class LandmarkFit:
         focal = (focal_35mm or DEFAULT_FOCAL_35MM) / 36 * max(size)
         start = initial_camera(aligned, seen, self.landmarks.points(prior.mean), size, focal)
         observation = Observation(seen, self.calibration.sigma(aligned)[0])
-        spread = {} if focal_35mm is None else {"focal_spread": KNOWN_FOCAL_SPREAD}
-        fit = fit_landmarks(self.landmarks, observation, prior, start, strength=STRENGTH, **spread)
+        spread = FOCAL_SPREAD if focal_35mm is None else KNOWN_FOCAL_SPREAD
+        fit = fit_landmarks(self.landmarks, observation, prior, start, focal_spread=spread, strength=STRENGTH)
         camera = replace(
             fit.camera, rotation=fit.camera.rotation.float(), translation=fit.camera.translation.float(),
             center=fit.camera.center.float(),
@@ -222,7 +222,8 @@ def vertex_uncertainty(head: HeadModel, calibration: Calibration) -> Float[Tenso
     count = len(head.identity)
     covariance = torch.linalg.inv(calibration.precision)[:count, :count]
     root = torch.linalg.cholesky(covariance).float()
-    return (root.T @ head.identity.flatten(1)).unflatten(1, (-1, 3)).pow(2).sum((0, 2)).sqrt()
+    spread: Tensor = (root.T @ head.identity.flatten(1)).unflatten(1, (-1, 3)).pow(2).sum((0, 2)).sqrt()
+    return spread
 
 
 def face_width(landmarks: Float[Tensor, "478 3"]) -> float:

@@ -80,7 +80,8 @@ def reconstruct(
 
     Args:
         model: any reconstructor.
-        image, crop: as in :meth:`Reconstructor.reconstruct`.
+        image: linear RGB in [0, 1], shape (h, w, 3).
+        crop: look only inside this box.
         hints: ``progress`` (called with the name of each stage as it begins), ``focal_35mm`` (focal length in
             millimetres as on 35-mm film, from the photograph's metadata), or what a model names itself.
     """
@@ -93,17 +94,40 @@ def reconstruct(
 _FACTORIES: dict[str, Callable[[], Reconstructor]] = {}
 
 
-def register(name: str, factory: Callable[[], Reconstructor]) -> None:
-    """Add a model under a name; the factory loads it when it is first asked for."""
+_CARDS: dict[str, Callable[[], ModelCard]] = {}
+
+
+def register(name: str, factory: Callable[[], Reconstructor], card: Callable[[], ModelCard] | None = None) -> None:
+    """Add a model under a name; the factory loads it when it is first asked for.
+
+    Args:
+        name: what :func:`load` takes.
+        factory: loads the model.
+        card: reads its card without loading it; by default the model is loaded for its card.
+
+    Raises:
+        ValueError: the name is taken.
+    """
     if name in _FACTORIES:
         raise ValueError(f"a model named {name!r} is registered already")
     _FACTORIES[name] = factory
+    if card is not None:
+        _CARDS[name] = card
 
 
 def names() -> list[str]:
     """Names of all models, built-in ones first, then those of other packages."""
     known = list(_FACTORIES)
     return known + sorted(e.name for e in entry_points(group=ENTRY_POINT_GROUP) if e.name not in known)
+
+
+def card(name: str) -> ModelCard:
+    """A model's card, read without loading the model where that is possible.
+
+    Raises:
+        InputError: no model has this name.
+    """
+    return _CARDS[name]() if name in _CARDS else load(name).card
 
 
 def load(name: str) -> Reconstructor:

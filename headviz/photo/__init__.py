@@ -1,0 +1,1 @@
+"""Photographs: checks, detection, landmark calibration, head fitting, texture projection."""

@@ -12,7 +12,6 @@ from torch import Tensor
 from headviz.geometry.mesh import Mesh
 from headviz.render.raster import embree_rasterize_uv
 
-
 GUTTER = 4  #: texels that every chart's colours reach beyond its border
 
 
@@ -85,7 +84,15 @@ def build_atlas(mesh: Mesh, regions: Mapping[str, Bool[Tensor, " n"]], size: int
     spread = _grown(number, GUTTER)
     gutter = (spread >= 0) & ~covered
     return Atlas(
-        size, covered, mesh.faces[face], weights, number[rows, columns], labels, dict(regions), share, gutter,
+        size,
+        covered,
+        mesh.faces[face],
+        weights,
+        number[rows, columns],
+        labels,
+        dict(regions),
+        share,
+        gutter,
         spread[gutter],
     )
 

@@ -132,7 +132,8 @@ class FaceFinder:
         """The face's landmarks averaged with what the mirrored picture gives, which cancels one-sided errors.
 
         Args:
-            image: the picture in which ``face`` was found.
+            image: the picture in which the face was found.
+            face: the first opinion.
             twin: index of every landmark's mirror twin.
 
         Returns:
@@ -143,7 +144,9 @@ class FaceFinder:
         left, top = max(0, int(center_u - side)), max(0, int(center_v - side))
         picture = to_uint8(image[top : int(center_v + side) + 1, left : int(center_u + side) + 1].flip(1))
         width = picture.shape[1]
-        box = Box(left + width - face.box.right, face.box.top - top, left + width - face.box.left, face.box.bottom - top)
+        box = Box(
+            left + width - face.box.right, face.box.top - top, left + width - face.box.left, face.box.bottom - top
+        )
         seen = self.landmarks(np.ascontiguousarray(picture), box, face.confidence)
         if seen is None:
             return face

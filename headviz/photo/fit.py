@@ -30,7 +30,8 @@ class LandmarkModel:
 
     def points(self, parameters: Float[Tensor, " c"]) -> Float[Tensor, "l 3"]:
         """Landmarks in the head's frame, metres."""
-        return self.mean + (parameters @ self.basis.flatten(1)).unflatten(0, (-1, 3))
+        moved: Tensor = self.mean + (parameters @ self.basis.flatten(1)).unflatten(0, (-1, 3))
+        return moved
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,7 +125,8 @@ class _Objective:
     def influence(self, residuals: Float[Tensor, "l 2"]) -> Float[Tensor, " l"]:
         """Geman–McClure weights (Black & Rangarajan 1996)."""
         squared = (residuals.norm(dim=1) / (self.seen.sigma * ROBUST_SCALE)) ** 2
-        return 1 / (1 + squared) ** 2
+        weights: Tensor = 1 / (1 + squared) ** 2
+        return weights
 
     def cost(self, camera: Camera, parameters: Tensor, residuals: Tensor) -> float:
         squared = (residuals.norm(dim=1) / self.seen.sigma) ** 2
@@ -165,9 +167,13 @@ def fit_landmarks(
     would push further out; outliers lose influence by Geman–McClure weights.
 
     Args:
+        model: the landmarks as a linear model.
+        seen: where they were seen.
+        prior: what is known of the parameters without this fit.
         camera: where to start; its focal length is also the mean of the focal prior.
         focal_spread: standard deviation of the logarithm of the focal length.
         strength: weight of the landmarks relative to the prior.
+        max_iterations: how many steps at most, rejected ones included.
     """
     log_focal = float(torch.log(torch.tensor(camera.focal, dtype=torch.float64)))
     objective = _Objective(model, seen, prior, log_focal, focal_spread, strength)

@@ -78,7 +78,9 @@ def project_texture(
         openings: outlines of eyes and mouth, where known.
     """
     points, trust = _visibility(camera, mesh, atlas)
-    trust = trust * _through_openings(atlas, points, openings or Openings(), DEPTH_SLACK * camera.focal / _distance(camera, mesh))
+    trust = trust * _through_openings(
+        atlas, points, openings or Openings(), DEPTH_SLACK * camera.focal / _distance(camera, mesh)
+    )
     colors = sample_pixels(image, points)
     trust = trust * _like_skin(atlas, colors, trust)
     twin, has_twin = atlas.twin.clamp(min=0), atlas.twin >= 0
@@ -150,7 +152,9 @@ def _through_openings(
             (left, top), (right, bottom) = polygon.amin(0) - edge, polygon.amax(0) + edge
             u, v = points.unbind(1)
             near = (u > left) & (u < right) & (v > top) & (v < bottom)
-            opened[near] = torch.maximum(opened[near], (0.5 - polygon_distance(points[near], polygon) / edge).clamp(0, 1))
+            opened[near] = torch.maximum(
+                opened[near], (0.5 - polygon_distance(points[near], polygon) / edge).clamp(0, 1)
+            )
         keep = keep * torch.where(within, opened, 1 - opened)
     return keep
 
@@ -199,7 +203,9 @@ def _tone_match(atlas: Atlas, own: Tensor, trust: Tensor, mirrored: Tensor, twin
     both = (trust * twin_trust * atlas.labels["skin"])[FEW, None]
     ratio = torch.log((own[FEW] + 0.01) / (mirrored[FEW] + 0.01)).clamp(-1.2, 1.2)
     cell = _coarse_cell(atlas)
-    sums = torch.zeros(COARSE * COARSE, 5).index_add(0, cell, torch.cat([ratio * both, both, torch.ones_like(both)], dim=1))
+    sums = torch.zeros(COARSE * COARSE, 5).index_add(
+        0, cell, torch.cat([ratio * both, both, torch.ones_like(both)], dim=1)
+    )
     mean = sums[:, :4] / sums[:, 4:].clamp(min=1)
     coarse = mean.reshape(1, COARSE, COARSE, 4).permute(0, 3, 1, 2)
     smooth = _pull_push(coarse[:, :3], coarse[:, 3:], torch.zeros(3))
@@ -320,4 +326,5 @@ def _round_eye(atlas: Atlas, texels: Bool[Tensor, " p"], colors: Tensor, weight:
 def _texel_area(atlas: Atlas, mesh: Mesh, few: slice) -> Float[Tensor, " q"]:
     """Area on the head that some of the texels stand for, square metres."""
     a, b, c = (mesh.vertices[atlas.corners[few, k]] for k in range(3))
-    return torch.linalg.cross(b - a, c - a).norm(dim=1) / 2 * atlas.share[few]
+    area: Tensor = torch.linalg.cross(b - a, c - a).norm(dim=1) / 2 * atlas.share[few]
+    return area

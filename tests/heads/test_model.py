@@ -219,7 +219,9 @@ def test_head_width_widens_the_skull(head: HeadModel) -> None:
         extent = vertices[scalp].amax(0) - vertices[scalp].amin(0)
         return float(extent[0] / extent[1])
 
-    assert shape(moved(head, "head width", 2)) > 1.02 * shape(head.mean) > 1.02**2 * shape(moved(head, "head width", -2))
+    assert (
+        shape(moved(head, "head width", 2)) > 1.02 * shape(head.mean) > 1.02**2 * shape(moved(head, "head width", -2))
+    )
 
 
 def test_ear_raised_raises_the_ears(head: HeadModel) -> None:

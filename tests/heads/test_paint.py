@@ -10,14 +10,17 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from headviz.geometry.polygon import polygon_distance
 from headviz.heads import HeadModel
-from headviz.heads.paint import PaintMaps, paint, polygon_distance
+from headviz.heads.paint import PaintMaps, paint
 
 coordinates = st.floats(-3, 3, width=32)
 
 
 @given(st.lists(st.tuples(coordinates, coordinates), min_size=1, max_size=20), st.floats(0.2, 2), st.floats(0.2, 2))
-def test_the_distance_to_a_rectangle_is_the_known_formula(places: list[tuple[float, float]], a: float, b: float) -> None:
+def test_the_distance_to_a_rectangle_is_the_known_formula(
+    places: list[tuple[float, float]], a: float, b: float
+) -> None:
     rectangle = torch.tensor([[-a, -b], [a, -b], [a, b], [-a, b]])
     found = polygon_distance(torch.tensor(places), rectangle)
     # Inigo Quilez, "2D distance functions": |max(d, 0)| + min(max(d), 0) with d = |p| − half sides.

@@ -40,7 +40,9 @@ def sphere(count: int) -> Tensor:
     return torch.stack([ring * angle.cos(), ring * angle.sin(), z], dim=1).float()
 
 
-def lit(harmonics: dict[int, float] | None = None, color: float = 0.0, direction: Tensor = UP, gloss: float = 0.0) -> Light:
+def lit(
+    harmonics: dict[int, float] | None = None, color: float = 0.0, direction: Tensor = UP, gloss: float = 0.0
+) -> Light:
     coefficients = torch.zeros(9, 3)
     for k, value in (harmonics or {}).items():
         coefficients[k] = value
