@@ -30,7 +30,8 @@ class PaintMaps:
         covered: texels that belong to a chart.
         distances: signed distance to named outlines in the frontal view, metres, negative inside.
         iris: distance from each eye's axis in units of the iris radius, large elsewhere.
-        inside: mouth interior; ``teeth``: teeth and tongue.
+        inside: mouth interior.
+        tongue: the tongue, painted as light as teeth, for the source has none and a detector expects them.
         levels: heights of brow, nose base and chin, metres.
     """
 
@@ -40,7 +41,7 @@ class PaintMaps:
     iris: Float[Tensor, "s s"]
     eyeball: Bool[Tensor, "s s"]
     inside: Bool[Tensor, "s s"]
-    teeth: Bool[Tensor, "s s"]
+    tongue: Bool[Tensor, "s s"]
     levels: dict[str, float]
 
 
@@ -67,10 +68,10 @@ def paint_maps(head: HeadModel, size: int = 384) -> PaintMaps:
         apex = ball[ball[:, 2].argmax()]
         iris[texels] = (position[texels] - apex)[:, :2].norm(dim=1) / 0.0058
         eyeball |= texels
-    kinds = {name: head.region(name)[head.faces].all(1) for name in ("mouth_inside", "teeth_tongue")}
+    kinds = {name: head.region(name)[head.faces].all(1) for name in ("mouth_inside", "tongue")}
     pick = {name: covered & mask[fragments.face.clamp(min=0)] for name, mask in kinds.items()}
     levels = {n: float(landmarks[i, 1]) for n, i in (("brow", GLABELLA), ("nose", NOSE_BASE), ("chin", CHIN))}
-    return PaintMaps(position, covered, distances, iris, eyeball, pick["mouth_inside"], pick["teeth_tongue"], levels)
+    return PaintMaps(position, covered, distances, iris, eyeball, pick["mouth_inside"], pick["tongue"], levels)
 
 
 def _soft(distance: Tensor, width: float) -> Tensor:
@@ -148,7 +149,7 @@ def _paint_lips(maps: PaintMaps, rng: Rng, albedo: Tensor, tone: Tensor) -> Tens
     seam = torch.exp(-((maps.distances["mouth"] / 0.0008) ** 2))
     albedo = _mix(albedo, red * 0.45, seam * 0.6)
     albedo = _mix(albedo, torch.tensor([0.10, 0.02, 0.02]), maps.inside.float())
-    return _mix(albedo, torch.tensor([0.62, 0.56, 0.48]), maps.teeth.float())
+    return _mix(albedo, torch.tensor([0.62, 0.56, 0.48]), maps.tongue.float())
 
 
 def _paint_eyes(maps: PaintMaps, rng: Rng, albedo: Tensor, tone: Tensor) -> Tensor:

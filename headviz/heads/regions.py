@@ -15,7 +15,7 @@ Regions = dict[str, Bool[Tensor, " n"]]
 
 
 def chart_regions(topology: Topology) -> Regions:
-    """Regions that need no landmarks: skin, eyeballs, mouth interior, teeth and tongue, eye sockets."""
+    """Regions that need no landmarks: skin, eyeballs, mouth interior, tongue, eye sockets."""
     count = len(topology.kept)
     sizes = np.bincount(topology.chart)
     order = np.argsort(-sizes)
@@ -26,7 +26,7 @@ def chart_regions(topology: Topology) -> Regions:
         return mask
 
     outer = vertices_of(order[0], order[5])
-    regions = {"skin": outer, "mouth_inside": vertices_of(order[1]), "teeth_tongue": vertices_of(order[4])}
+    regions = {"skin": outer, "mouth_inside": vertices_of(order[1]), "tongue": vertices_of(order[4])}
     regions["sockets"] = vertices_of(order[2], order[3]) & ~outer
     for name, index in zip(("right_eyeball", "left_eyeball"), topology.eyes, strict=True):
         mask = torch.zeros(count, dtype=torch.bool)

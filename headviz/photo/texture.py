@@ -18,13 +18,13 @@ from headviz.render.shade import SKIN, sample_pixels
 
 #: Regions that an atlas for textures needs.
 TEXTURE_REGIONS = (
-    "skin", "face", "scalp", "neck", "left_ear", "right_ear", "mouth_inside", "teeth_tongue", "sockets",
+    "skin", "face", "scalp", "neck", "left_ear", "right_ear", "mouth_inside", "tongue", "sockets",
     "right_eyeball", "left_eyeball",
 )  # fmt: skip
 GRAZING = (0.15, 0.5)  #: cosine between normal and view where trust begins and where it is full
 DEPTH_SLACK = 0.004  #: metres that a texel may lie behind the visible surface
 DEPTH_SIDE = 512  #: longer side of the depth picture
-MOUTH, TEETH, WHITE = (0.06, 0.014, 0.014), (0.42, 0.37, 0.31), (0.60, 0.55, 0.52)
+MOUTH, TONGUE, WHITE = (0.06, 0.014, 0.014), (0.30, 0.10, 0.09), (0.60, 0.55, 0.52)
 OUTLINE = 0.02  #: share of the head's size in the picture, along its outline, that may show the background
 COARSE = 32  #: cells across the grid on which the two sides' tones are matched
 FEW = slice(None, None, 7)  #: the texels that are enough for means over regions
@@ -142,7 +142,7 @@ def _through_openings(
     """1 where what the texel belongs to is what the picture shows there, 0 elsewhere, with an edge in pixels."""
     keep = torch.ones(len(points))
     eyeballs = atlas.labels["right_eyeball"] | atlas.labels["left_eyeball"]
-    inner = atlas.labels["mouth_inside"] | atlas.labels["teeth_tongue"]
+    inner = atlas.labels["mouth_inside"] | atlas.labels["tongue"]
     for polygons, within in ((openings.eyes, eyeballs), ((openings.mouth,), inner)):
         known = [polygon for polygon in polygons if polygon is not None]
         if not known:
@@ -289,10 +289,10 @@ def _pull_push(premultiplied: Tensor, weight: Tensor, prior: Tensor) -> Float[Te
 
 
 def _inner_colors(atlas: Atlas, colors: Tensor, weight: Tensor, tone: Tensor) -> Float[Tensor, "p 3"]:
-    """Colours of what is not skin: seen where it is seen, else plain mouth, teeth, and eyes round their axis."""
+    """Colours of what is not skin: seen where it is seen, else plain mouth, tongue, and eyes round their axis."""
     plain = tone.expand(len(colors), 3).clone()
     plain[atlas.labels["mouth_inside"]] = torch.tensor(MOUTH)
-    plain[atlas.labels["teeth_tongue"]] = torch.tensor(TEETH)
+    plain[atlas.labels["tongue"]] = torch.tensor(TONGUE)
     for name in ("right_eyeball", "left_eyeball"):
         texels = atlas.labels[name]
         plain[texels] = _round_eye(atlas, texels, colors, weight)
