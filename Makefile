@@ -22,7 +22,7 @@ demo: $(VENV)/.demo
 	@$(BIN)/headviz demo $(DEMO)
 
 test: system lint
-	$(BIN)/python -m pytest -rs
+	OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest -rs
 
 lint: setup
 	$(BIN)/ruff check .

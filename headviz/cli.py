@@ -27,6 +27,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code: 0, 2 for bad input (one line on stderr says what and why), 130 when interrupted.
     """
     options = build_parser().parse_args(arguments)
+    # PyTorch's threads should sleep while they wait: spinning, they slow each other down several times as soon as
+    # another program, such as the browser that shows the demo, wants the processor too.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     if isinstance(sys.stdout, io.TextIOWrapper):  # names of files need not be text
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
