@@ -35,8 +35,7 @@ def write_reconstruction(
     The GLB file holds the neutral head with its morphs turned on as in the picture; OBJ and PLY, which have no
     morphs, hold the head with that expression. The files are ``head.glb``, ``head.obj`` with ``head.mtl`` and
     ``head.png``, ``head.ply``, ``preview.png`` and ``report.json``. Each appears whole or not at all, and replaces
-    one of the same name; others are left alone. The report comes last, so a folder that has one has everything
-    that it lists.
+    one of the same name; others are left alone. The report comes last, so it lists only what is there.
 
     Args:
         reconstruction: what to write.

@@ -100,10 +100,10 @@ def build_atlas(mesh: Mesh, regions: Mapping[str, Bool[Tensor, " n"]], size: int
 def _grown(number: Int[Tensor, "s s"], steps: int) -> Int[Tensor, "s s"]:
     """Spread the numbers of covered texels into their empty neighbours, one texel per step."""
     for _ in range(steps):
-        empty = number < 0
-        for shift, axis in ((1, 0), (-1, 0), (1, 1), (-1, 1)):
-            beside = torch.roll(number, shift, axis)
-            number = torch.where(empty & (number < 0), beside, number)
+        above = torch.nn.functional.pad(number, (0, 0, 1, 1), value=-1)
+        number = torch.where(number < 0, torch.maximum(above[:-2], above[2:]), number)
+        beside = torch.nn.functional.pad(number, (1, 1, 0, 0), value=-1)
+        number = torch.where(number < 0, torch.maximum(beside[:, :-2], beside[:, 2:]), number)
     return number
 
 

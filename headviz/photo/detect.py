@@ -6,6 +6,7 @@ import threading
 import weakref
 import zipfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -26,6 +27,7 @@ DETECTION_SIDE = 1024  #: the detector sees pictures of at most this many pixels
 CROP_SIDE = 384  #: pixels of the square crop that the landmarker sees
 CROP_SCALE = 2.0  #: side of that crop in units of the detected box's longer side
 MIN_CONFIDENCE = 0.5
+SMALLEST_WINDOW = 200  #: pixels; a face that is large enough to use fills a quarter of such a window
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,6 +96,14 @@ class FaceFinder:
         with self._lock:
             self._finalizer()
 
+    @contextmanager
+    def _open(self) -> Iterator[None]:
+        """One caller at a time, and none after the end."""
+        with self._lock:
+            if not self._finalizer.alive:
+                raise RuntimeError("the face finder is closed")
+            yield
+
     def find(self, image: Float[Tensor, "h w 3"], crop: Box | None = None) -> list[FaceDetection]:
         """All faces, largest first; an empty list where there is none.
 
@@ -108,14 +118,14 @@ class FaceFinder:
         if not candidates and crop is not None:
             candidates = [(crop, 0.0)]
         faces = [self.landmarks(picture, box, score) for box, score in candidates]
-        return _distinct([face for face in faces if face is not None])
+        return _distinct([face for face in faces if face is not None and _middle_inside(face.box, region)])
 
     def landmarks(self, picture: UInt8[np.ndarray, "h w 3"], box: Box, confidence: float) -> FaceDetection | None:
         """Landmarks of the face in a box of an 8-bit sRGB picture, or ``None`` if there is no face."""
         side = CROP_SCALE * max(box.width, box.height)
         left, top = (box.left + box.right - side) / 2, (box.top + box.bottom - side) / 2
         pixels = _cut(picture, Box(left, top, left + side, top + side), CROP_SIDE)
-        with self._lock:
+        with self._open():
             found = self._landmarker.detect(_media_picture(pixels))
         if not found.face_landmarks:
             return None
@@ -154,14 +164,16 @@ class FaceFinder:
         return replace(face, landmarks=(face.landmarks + mirrored) / 2)
 
     def _boxes(self, picture: UInt8[np.ndarray, "h w 3"], region: Box) -> list[tuple[Box, float]]:
-        """Boxes and scores; a picture without a large face is searched again in overlapping windows."""
-        for parts in (1, 2, 4):
-            found = []
+        """Boxes and scores. The detector misses faces that are small in what it is shown: the picture is shown whole
+        and in four overlapping windows, then, while nothing is found, in ever smaller ones.
+        """
+        found: list[tuple[Box, float]] = []
+        for parts in (1, 2, 4, 8, 16):
+            if parts > 2 and (found or 2 * max(region.width, region.height) / (parts + 1) < SMALLEST_WINDOW):
+                break
             for window in _windows(region, parts):
                 found += self._boxes_in(picture, window)
-            if found:
-                return _merge(found)
-        return []
+        return _merge(found)
 
     def _boxes_in(self, picture: UInt8[np.ndarray, "h w 3"], window: Box) -> list[tuple[Box, float]]:
         side = max(window.width, window.height)
@@ -170,7 +182,7 @@ class FaceFinder:
         scale = min(1.0, DETECTION_SIDE / side)
         square = Box(window.left, window.top, window.left + side, window.top + side)
         pixels = _cut(picture, square, max(16, round(side * scale)))
-        with self._lock:
+        with self._open():
             found = self._detector.detect(_media_picture(pixels))
         boxes = []
         for face in found.detections:
@@ -196,6 +208,11 @@ def _windows(region: Box, parts: int) -> Iterator[Box]:
         for column in range(parts):
             left, top = region.left + column * width / 2, region.top + row * height / 2
             yield Box(left, top, left + width, top + height)
+
+
+def _middle_inside(box: Box, region: Box) -> bool:
+    u, v = (box.left + box.right) / 2, (box.top + box.bottom) / 2
+    return region.left <= u <= region.right and region.top <= v <= region.bottom
 
 
 def _overlap(a: Box, b: Box) -> float:

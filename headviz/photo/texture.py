@@ -23,6 +23,7 @@ TEXTURE_REGIONS = (
 )  # fmt: skip
 GRAZING = (0.15, 0.5)  #: cosine between normal and view where trust begins and where it is full
 DEPTH_SLACK = 0.004  #: metres that a texel may lie behind the visible surface
+OUTLINE_EDGE = 0.0015  #: metres beside the outlines of eyes and mouth that are not trusted fully
 DEPTH_SIDE = 512  #: longer side of the depth picture
 MOUTH, TONGUE, WHITE = (0.06, 0.014, 0.014), (0.30, 0.10, 0.09), (0.60, 0.55, 0.52)
 OUTLINE = 0.02  #: share of the head's size in the picture, along its outline, that may show the background
@@ -79,7 +80,7 @@ def project_texture(
     """
     points, trust = _visibility(camera, mesh, atlas)
     trust = trust * _through_openings(
-        atlas, points, openings or Openings(), DEPTH_SLACK * camera.focal / _distance(camera, mesh)
+        atlas, points, openings or Openings(), OUTLINE_EDGE * camera.focal / _distance(camera, mesh)
     )
     colors = sample_pixels(image, points)
     trust = trust * _like_skin(atlas, colors, trust)
@@ -139,7 +140,9 @@ def _distance(camera: Camera, mesh: Mesh) -> float:
 def _through_openings(
     atlas: Atlas, points: Float[Tensor, "p 2"], openings: Openings, edge: float
 ) -> Float[Tensor, " p"]:
-    """1 where what the texel belongs to is what the picture shows there, 0 elsewhere, with an edge in pixels."""
+    """How sure it is that the picture shows what the texel belongs to: 0 on the wrong side of an outline, and
+    rising to 1 over ``edge`` pixels on the right one.
+    """
     keep = torch.ones(len(points))
     eyeballs = atlas.labels["right_eyeball"] | atlas.labels["left_eyeball"]
     inner = atlas.labels["mouth_inside"] | atlas.labels["tongue"]
@@ -147,15 +150,13 @@ def _through_openings(
         known = [polygon for polygon in polygons if polygon is not None]
         if not known:
             continue
-        opened = torch.zeros(len(points))
+        distance = torch.full((len(points),), edge)
         for polygon in known:
             (left, top), (right, bottom) = polygon.amin(0) - edge, polygon.amax(0) + edge
             u, v = points.unbind(1)
             near = (u > left) & (u < right) & (v > top) & (v < bottom)
-            opened[near] = torch.maximum(
-                opened[near], (0.5 - polygon_distance(points[near], polygon) / edge).clamp(0, 1)
-            )
-        keep = keep * torch.where(within, opened, 1 - opened)
+            distance[near] = torch.minimum(distance[near], polygon_distance(points[near], polygon))
+        keep = keep * (torch.where(within, -distance, distance) / edge).clamp(0, 1)
     return keep
 
 

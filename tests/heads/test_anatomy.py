@@ -15,7 +15,7 @@ PAIRED = ("ear", "eyeball", "eyelids", "brow", "cheek")
 MIDDLE = (
     "skin",
     "mouth_inside",
-    "teeth_tongue",
+    "tongue",
     "sockets",
     "face",
     "lips",
@@ -111,7 +111,7 @@ def test_regions_lie_within_each_other(head: HeadModel) -> None:
         assert bool((skin | ~head.region(name)).all()), name
     for a, b in (("scalp", "face"), ("neck", "face"), ("left_ear", "scalp"), ("right_ear", "neck"), ("lips", "chin")):
         assert not bool((head.region(a) & head.region(b)).any()), (a, b)
-    inner = ("left_eyeball", "right_eyeball", "mouth_inside", "teeth_tongue", "sockets", "skin")
+    inner = ("left_eyeball", "right_eyeball", "mouth_inside", "tongue", "sockets", "skin")
     assert bool(torch.stack([head.region(name) for name in inner]).any(0).all())  # every vertex is something
 
 

@@ -219,9 +219,7 @@ def test_a_fit_too_large_hardly_paints_the_background_on_the_head(scene: Scene, 
 def test_what_lies_in_a_detected_eye_is_not_painted_on_the_lids(scene: Scene) -> None:
     camera = scene.at()
     points = camera.project(scene.head.landmarks(scene.head.mean))
-    openings = Openings(
-        tuple(points[list(OUTLINES[name])] for name in ("right_eye", "left_eye")), points[list(OUTLINES["mouth"])]
-    )
+    fitted = [points[list(OUTLINES[name])] for name in ("right_eye", "left_eye")]
     # A face whose eyes are seen 12 pixels lower than where the fit has them.
     shift = torch.tensor([0.0, 12.0])
     moved = Openings(tuple(eye + shift for eye in fitted))
@@ -236,7 +234,11 @@ def test_what_lies_in_a_detected_eye_is_not_painted_on_the_lids(scene: Scene) ->
     lids = hit & scene.where("face")
 
     def error(openings: Openings | None) -> Tensor:
-        return (project_texture(photograph, camera, scene.mesh, scene.atlas, openings).texture - scene.texture).abs().amax(-1)
+        return (
+            (project_texture(photograph, camera, scene.mesh, scene.atlas, openings).texture - scene.texture)
+            .abs()
+            .amax(-1)
+        )
 
     # The lids below the fitted eyes show the eyes' green only where nothing says that there are eyes.
     assert float(error(None)[lids].mean()) > 0.4
