@@ -210,7 +210,7 @@ def test_a_grey_photograph_works(model: LandmarkFit, photo: Tensor, made: Recons
 
 
 def test_without_a_face_the_error_says_what_to_do(model: LandmarkFit, photo: Tensor) -> None:
-    with pytest.raises(NoFaceError, match="no face was found in the picture; .*crop"):
+    with pytest.raises(NoFaceError, match=r"no face was found in the picture; .*crop"):
         model.reconstruct(torch.full((200, 300, 3), 0.5))
     with pytest.raises(NoFaceError, match="inside the crop"):
         model.reconstruct(photo, crop=Box(300, 300, 512, 512))
