@@ -26,7 +26,7 @@ EXPRESSIONS: tuple[tuple[str, float, Mapping[str, float]], ...] = (
 def main() -> None:
     """Reconstruct the astronaut and draw photograph, fit, turned head and three other expressions."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("-o", "--output", type=Path, default=assets.folder() / "pictures" / "hero.png")
+    parser.add_argument("-o", "--output", type=Path, default=assets.folder() / "hero.png")
     parser.add_argument("--photo", type=Path, default=assets.folder() / "pictures" / "astronaut.png")
     arguments = parser.parse_args()
     model = LandmarkFit()

@@ -29,9 +29,7 @@ from headviz.models.landmark_fit import LandmarkFit
 from headviz.photo.picture import load_photo
 
 Row = dict[str, Any]
-PICTURES = sorted(
-    p for p in (assets.folder() / "pictures").iterdir() if p.suffix in (".png", ".jpg") and p.stem != "hero"
-)
+PICTURES = sorted(p for p in (assets.folder() / "pictures").iterdir() if p.suffix in (".png", ".jpg"))
 
 
 def row(

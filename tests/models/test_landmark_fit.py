@@ -19,9 +19,7 @@ from headviz.models.reconstruction import Reconstruction
 from headviz.photo.calibration import align
 from headviz.photo.picture import Box, load_photo
 
-PHOTOGRAPHS = sorted(
-    path for path in (assets.folder() / "pictures").iterdir() if path.suffix in (".png", ".jpg") and path.stem != "hero"
-)
+PHOTOGRAPHS = sorted(path for path in (assets.folder() / "pictures").iterdir() if path.suffix in (".png", ".jpg"))
 FLIP = torch.tensor([-1.0, 1.0, 1.0])
 
 
