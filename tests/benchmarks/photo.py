@@ -128,6 +128,8 @@ def truth_rows(truth: Truth) -> list[Row]:
     rows = [one("vertex error, neutral", lambda r: r.fitted, lambda r: r.mean, 0, 90)]
     rows += [one(f"  yaw {low}° to {high}°", lambda r: r.fitted, lambda r: r.mean, low, high) for low, high in BANDS]
     rows.append(one("vertex error, with expression", lambda r: r.fitted_expressed, lambda r: r.mean_expressed, 0, 90))
+    naive, mean = truth.average(lambda r: r.naive), truth.average(lambda r: r.mean)
+    rows.append(row("plain reprojection fit, neutral, for comparison", naive, "mm", "", None, "mean head", mean))
     rows.append(row("pictures without a fit", truth.failures, "of 100", "counted", None))
     return rows
 

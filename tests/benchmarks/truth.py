@@ -17,7 +17,10 @@ from headviz.errors import InputError
 from headviz.geometry.metrics import vertex_error
 from headviz.heads.data import render_head
 from headviz.heads.paint import paint_maps
-from headviz.models.landmark_fit import LandmarkFit
+from headviz.models.landmark_fit import DEFAULT_FOCAL_35MM, LandmarkFit, initial_camera
+from headviz.photo.calibration import features
+from headviz.photo.detect import FaceDetection
+from headviz.photo.fit import Gaussian, Observation, fit_landmarks
 
 HELD_OUT = Path(__file__).with_name("held_out_heads.safetensors")
 RENDER_SEED = 77_001
@@ -34,6 +37,7 @@ class TruthRow:
         fitted, mean: neutral fitted head and neutral mean head against the true neutral head.
         fitted_expressed: fitted head with fitted expression against the true head with its expression.
         mean_expressed: mean head with the detector's raw scores as expression, against the same.
+        naive: neutral head of a plain reprojection fit, against the true neutral head.
     """
 
     yaw: float
@@ -41,6 +45,7 @@ class TruthRow:
     mean: float
     fitted_expressed: float
     mean_expressed: float
+    naive: float
 
 
 @dataclass(frozen=True)
@@ -65,6 +70,23 @@ def held_out_heads() -> Float[Tensor, "b n 3"]:
     return load_file(HELD_OUT)["vertices_mm"].float() / 1000
 
 
+def naive_identity(model: LandmarkFit, seen: FaceDetection, size: tuple[int, int]) -> Float[Tensor, " k"]:
+    """Identity by following the landmarks: no calibration, identity ~ N(0, 1), expression near the detected scores."""
+    names, linear = model.head.expression_names, model.landmarks
+    scores = torch.tensor([seen.scores.get(name, 0.0) for name in names], dtype=torch.float64)
+    _, aligned = features(linear, seen.landmarks.double()[None], scores[None])
+    prior = Gaussian(
+        torch.cat([torch.zeros(linear.identities, dtype=torch.float64), scores]),
+        torch.diag(torch.tensor([1.0] * linear.identities + [1 / 0.3**2] * len(names), dtype=torch.float64)),
+    )
+    points = seen.landmarks[:, :2].double()
+    focal = DEFAULT_FOCAL_35MM / 36 * max(size)
+    start = initial_camera(aligned, points, linear.points(prior.mean), size, focal)
+    noise = torch.full((len(points),), 0.002 * float(aligned.scale[0]), dtype=torch.float64)  # 2 mm
+    fit = fit_landmarks(linear, Observation(points, noise), prior, start)
+    return fit.parameters[: linear.identities].float()
+
+
 def measure_truth(model: LandmarkFit, count: int = 100) -> Truth:
     """Render the first ``count`` held-out heads with random paint, expression, light and pose, and fit them."""
     head, rng = model.head, np.random.default_rng(RENDER_SEED)
@@ -83,7 +105,8 @@ def measure_truth(model: LandmarkFit, count: int = 100) -> Truth:
         except InputError:
             failures += 1
             continue
-        fitted = model.fit(seen, (taken.picture.shape[1], taken.picture.shape[0]))
+        size = (taken.picture.shape[1], taken.picture.shape[0])
+        fitted = model.fit(seen, size)
         true_expressed = neutral + torch.einsum("e,enc->nc", taken.expression, head.expression)
         scores = torch.tensor([seen.scores.get(name, 0.0) for name in head.expression_names])
         rows.append(
@@ -93,6 +116,7 @@ def measure_truth(model: LandmarkFit, count: int = 100) -> Truth:
                 mean=error(head.mean, neutral),
                 fitted_expressed=error(head.vertices(fitted.identity, fitted.expression), true_expressed),
                 mean_expressed=error(head.vertices(expression=scores), true_expressed),
+                naive=error(head.vertices(naive_identity(model, seen, size)), neutral),
             )
         )
     return Truth(tuple(rows), failures)

@@ -115,6 +115,11 @@ def test_regions_lie_within_each_other(head: HeadModel) -> None:
     assert bool(torch.stack([head.region(name) for name in inner]).any(0).all())  # every vertex is something
 
 
+@pytest.mark.parametrize("name", ["left_eyelids", "right_eyelids", "nose"])
+def test_the_forehead_begins_above_the_eyes(head: HeadModel, name: str) -> None:
+    assert not bool((head.region("forehead") & head.region(name)).any())
+
+
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_outlines_are_mediapipes(name: str) -> None:
     ours = OUTLINES[name]
