@@ -23,7 +23,7 @@ from headviz.geometry.camera import Camera, look_at_head
 from headviz.geometry.mesh import Mesh
 from headviz.heads.anny_source import RandomHeads, Source, draw_heads, load_source
 from headviz.heads.data import random_background, random_light
-from headviz.heads.landmarks import closest_on_surface, mirror_pairs
+from headviz.heads.landmarks import LEFT_IRIS, RIGHT_IRIS, closest_on_surface, mirror_pairs
 from headviz.heads.model import ASSET, HeadModel
 from headviz.heads.paint import PaintMaps, paint, paint_maps
 from headviz.heads.regions import Regions, chart_regions, landmark_regions
@@ -167,14 +167,21 @@ def refine_landmarks(
     return torch.stack(seen).nanmedian(0).values
 
 
-def embed(head: HeadModel, points: Tensor, allowed: Tensor) -> HeadModel:
-    """Fix landmarks to the surface near the given points, symmetrically."""
+def embed(head: HeadModel, points: Tensor) -> HeadModel:
+    """Fix landmarks to the surface near the given points, symmetrically: irises to eyeballs, all others to skin."""
     pairs = mirror_pairs(points)
     flip = torch.tensor([-1.0, 1.0, 1.0])
     points = (points + points[pairs] * flip) / 2
-    usable = allowed[head.faces].all(1).nonzero()[:, 0]
-    face, weights = closest_on_surface(points, head.mean, head.faces[usable])
-    return dataclasses.replace(head, landmark_faces=usable[face], landmark_weights=weights, landmark_mirror=pairs)
+    eyeballs = head.region("right_eyeball") | head.region("left_eyeball")
+    irises = torch.tensor([*RIGHT_IRIS, *LEFT_IRIS])
+    is_iris = torch.zeros(len(points), dtype=torch.bool)
+    is_iris[irises] = True
+    faces, weights = torch.empty(len(points), dtype=torch.int64), torch.empty(len(points), 3)
+    for chosen, region in ((is_iris, eyeballs), (~is_iris, head.region("skin"))):
+        usable = region[head.faces].all(1).nonzero()[:, 0]
+        face, weights[chosen] = closest_on_surface(points[chosen], head.mean, head.faces[usable])
+        faces[chosen] = usable[face]
+    return dataclasses.replace(head, landmark_faces=faces, landmark_weights=weights, landmark_mirror=pairs)
 
 
 def with_regions(head: HeadModel, regions: Regions) -> HeadModel:
@@ -233,13 +240,12 @@ def build(find: Finder) -> HeadModel:
     head = dataclasses.replace(head, metadata=metadata)
     base = chart_regions(topology)
     head = with_regions(head, base)
-    allowed = base["skin"] | base["right_eyeball"] | base["left_eyeball"]
     sliders = {name: offsets[topology.kept] for name, offsets in source.slider_offsets.items()}
-    head = embed(head, find_frontal(head, eyes_only(head), find), allowed)
+    head = embed(head, find_frontal(head, eyes_only(head), find))
     for round_ in range(2):
         head = with_regions(head, landmark_regions(base, head.mean, head.landmarks(head.mean), sliders))
         points = refine_landmarks(head, paint_maps(head), check[:300], find, SEED + round_)
-        head = embed(head, points, allowed)
+        head = embed(head, points)
     return with_regions(head, landmark_regions(base, head.mean, head.landmarks(head.mean), sliders))
 
 

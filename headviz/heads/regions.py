@@ -69,15 +69,16 @@ def landmark_regions(
     regions["nose"] = regions["face"] & _reach(sliders, ("nose-trans", "nose-scale", "nose-volume"), 0.25)
     hairline = y - brow - 0.06 + 1.15 * (behind - 0.035).clamp(min=0)
     regions["scalp"] = skin & ~ears & ~regions["face"] & (hairline > 0) & (y > nose)
-    regions["forehead"] = regions["face"] & (y > brow) & ~regions["right_brow"] & ~regions["left_brow"]
+    brows = regions["right_brow"] | regions["left_brow"]
+    lids = regions["right_eyelids"] | regions["left_eyelids"]
+    regions["forehead"] = regions["face"] & (y > brow) & ~brows & ~lids & ~regions["nose"]
     regions["chin"] = regions["face"] & (y < nose - 0.03) & ~regions["lips"] & (x.abs() < 0.03)
     regions["neck"] = (
         skin & ~regions["face"] & ~ears & ~regions["scalp"] & (y < chin + 0.004 + 0.5 * behind.clamp(min=0.05) - 0.025)
     )
     named = regions["nose"] | regions["lips"] | regions["chin"] | regions["forehead"]
-    lids = regions["right_eyelids"] | regions["left_eyelids"] | regions["right_brow"] | regions["left_brow"]
-    regions["right_cheek"] = regions["face"] & ~named & ~lids & (x < 0)
-    regions["left_cheek"] = regions["face"] & ~named & ~lids & (x > 0)
+    regions["right_cheek"] = regions["face"] & ~named & ~lids & ~brows & (x < 0)
+    regions["left_cheek"] = regions["face"] & ~named & ~lids & ~brows & (x > 0)
     empty = [name for name, mask in regions.items() if not bool(mask.any())]
     if empty:
         raise ValueError(f"regions without vertices: {', '.join(empty)}")

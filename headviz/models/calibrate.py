@@ -22,7 +22,7 @@ from headviz.photo.calibration import Alignment, features, pose_terms, rotate_pi
 from headviz.photo.fit import LandmarkModel
 
 ASSET = "models/landmark_fit.safetensors"
-RIDGES = (0.0003, 0.001, 0.003, 0.01, 0.03)
+RIDGES = (0.00001, 0.00003, 0.0001, 0.0003, 0.001, 0.003, 0.01)
 #: Standard deviations of expressions are widened by this, because people's differ from random combinations.
 EXPRESSION_DOUBT = 2.0
 Rows = dict[str, Tensor]

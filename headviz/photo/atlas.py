@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -50,11 +51,19 @@ class Atlas:
         i, j, k = self.corners.unbind(1)
         return a[:, None] * values[i] + b[:, None] * values[j] + c[:, None] * values[k]
 
+    @cached_property
+    def index(self) -> Int[Tensor, " p"]:
+        """Place of each texel in the flattened picture."""
+        return self.covered.flatten().nonzero()[:, 0]
+
     def picture(self, values: Float[Tensor, "p c"], fill: float = 0.0) -> Float[Tensor, "s s c"]:
         """Values per texel as a picture."""
-        image = values.new_full((self.size, self.size, values.shape[1]), fill)
-        image[self.covered] = values
-        return image
+        image = values.new_full((self.size * self.size, values.shape[1]), fill)
+        return image.index_copy_(0, self.index, values).reshape(self.size, self.size, -1)
+
+    def texels(self, picture: Float[Tensor, "s s c"]) -> Float[Tensor, "p c"]:
+        """A picture's values at the texels."""
+        return picture.reshape(-1, picture.shape[-1]).index_select(0, self.index)
 
 
 def build_atlas(mesh: Mesh, regions: Mapping[str, Bool[Tensor, " n"]], size: int) -> Atlas:

@@ -39,7 +39,7 @@ class FaceDetection:
         confidence: the detector's score, in [0, 1].
         landmarks: MediaPipe's 478 points: u and v in pixels from the upper left corner, and z in pixels,
             smaller towards the camera, relative to the middle of the head, shape (478, 3).
-        scores: the 52 ARKit blend-shape scores by name, in [0, 1].
+        scores: ARKit blend-shape scores by name, in [0, 1]; all of the 52 but ``tongueOut``.
     """
 
     box: Box
@@ -244,7 +244,10 @@ def _cut(picture: UInt8[np.ndarray, "h w 3"], box: Box, side: int) -> UInt8[np.n
     """A square part of the picture, black beyond its borders, resized to side × side by area averaging."""
     from PIL import Image
 
-    part = Image.fromarray(picture).crop((round(box.left), round(box.top), round(box.right), round(box.bottom)))
+    left, top, right, bottom = (round(edge) for edge in (box.left, box.top, box.right, box.bottom))
+    u, v = max(0, left), max(0, top)  # only the part is copied, not the whole picture
+    inside = np.ascontiguousarray(picture[v : max(v, bottom), u : max(u, right)])
+    part = Image.fromarray(inside).crop((left - u, top - v, right - u, bottom - v))
     if part.size != (side, side):
         part = part.resize((side, side), Image.Resampling.BILINEAR, reducing_gap=2.0)
     return np.ascontiguousarray(np.asarray(part))

@@ -24,7 +24,7 @@ TEXTURE_REGIONS = (
 GRAZING = (0.15, 0.5)  #: cosine between normal and view where trust begins and where it is full
 DEPTH_SLACK = 0.004  #: metres that a texel may lie behind the visible surface
 OUTLINE_EDGE = 0.0015  #: metres beside the outlines of eyes and mouth that are not trusted fully
-DEPTH_SIDE = 512  #: longer side of the depth picture
+DEPTH_SIDE = 400  #: longer side of the depth picture
 MOUTH, TONGUE, WHITE = (0.06, 0.014, 0.014), (0.30, 0.10, 0.09), (0.60, 0.55, 0.52)
 OUTLINE = 0.02  #: share of the head's size in the picture, along its outline, that may show the background
 COARSE = 32  #: cells across the grid on which the two sides' tones are matched
@@ -96,12 +96,10 @@ def project_texture(
     tone = _median_tone(mixed, trust * atlas.labels["face"])
     hair = _median_tone(mixed, trust * atlas.labels["scalp"], tone)
     tones = torch.where(atlas.regions["scalp"][:, None], hair, tone)
-    picture = _fill(atlas, mesh, mixed, total * skin, tones)
+    filled = _fill(atlas, mesh, mixed, total * skin, tones)
     inner = _inner_colors(atlas, mixed, total, tone)
-    filled = picture[atlas.covered]
-    filled = torch.where(skin[:, None], filled, inner)
-    filled = filled.clamp(0, 1)
-    picture[atlas.covered] = filled
+    filled = torch.where(skin[:, None], filled, inner).clamp(0, 1)
+    picture = torch.where(atlas.covered[..., None], atlas.picture(filled), tone)
     picture[atlas.gutter] = filled[atlas.gutter_source]
     confidence = (trust + 0.5 * borrow)[:, None]
     seen, seen_face = (_seen(atlas, mesh, trust, name) for name in ("skin", "face"))
@@ -152,9 +150,8 @@ def _through_openings(
             continue
         distance = torch.full((len(points),), edge)
         for polygon in known:
-            (left, top), (right, bottom) = polygon.amin(0) - edge, polygon.amax(0) + edge
-            u, v = points.unbind(1)
-            near = (u > left) & (u < right) & (v > top) & (v < bottom)
+            middle, reach = (polygon.amin(0) + polygon.amax(0)) / 2, (polygon.amax(0) - polygon.amin(0)) / 2 + edge
+            near = ((points - middle).abs() < reach).all(1).nonzero()[:, 0]
             distance[near] = torch.minimum(distance[near], polygon_distance(points[near], polygon))
         keep = keep * (torch.where(within, -distance, distance) / edge).clamp(0, 1)
     return keep
@@ -222,15 +219,15 @@ def _coarse_cell(atlas: Atlas) -> Int[Tensor, " q"]:
 
 def _median_tone(colors: Tensor, weight: Tensor, default: Tensor | None = None) -> Float[Tensor, "3"]:
     """Median colour where the weight is high; the default, or plain skin, if too little was seen."""
-    seen = colors[weight > 0.5]
-    if len(seen) > 100:
+    seen = colors[FEW][weight[FEW] > 0.5]
+    if len(seen) > 30:
         return seen.median(0).values
     return torch.tensor(SKIN) if default is None else default
 
 
 def _fill(
     atlas: Atlas, mesh: Mesh, colors: Float[Tensor, "p 3"], weight: Float[Tensor, " p"], tones: Float[Tensor, "n 3"]
-) -> Float[Tensor, "s s 3"]:
+) -> Float[Tensor, "p 3"]:
     """Known colours where the weight is high, else smoothly spread ones that tend to each vertex's tone.
 
     Colours spread over the mesh first, which knows no seams; what detail remains fades out in the texture.
@@ -238,10 +235,8 @@ def _fill(
     spread = atlas.interpolate(spread_over_mesh(atlas, mesh, colors, weight, tones))
     stacked = torch.cat([(colors - spread) * weight[:, None], weight[:, None]], dim=1)
     planes = atlas.picture(stacked).permute(2, 0, 1)[None]
-    detail = _pull_push(planes[:, :3], planes[:, 3:], torch.zeros(3))[0].permute(1, 2, 0).contiguous()
-    base = atlas.picture(spread)
-    base[~atlas.covered] = tones.mean(0)
-    return base + detail
+    detail = _pull_push(planes[:, :3], planes[:, 3:], torch.zeros(3))[0].permute(1, 2, 0)
+    return spread + atlas.texels(detail)
 
 
 def spread_over_mesh(

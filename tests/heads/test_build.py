@@ -146,14 +146,16 @@ def test_points_beside_the_head_are_missing_or_filled_from_nearby(head: HeadMode
 
 def test_embedding_keeps_symmetric_points_on_the_surface(head: HeadModel) -> None:
     points = head.landmarks(head.mean)
-    again = embed(
-        replace(head, landmark_mirror=torch.arange(478)), points, torch.ones(len(head.mean), dtype=torch.bool)
-    )
+    again = embed(replace(head, landmark_mirror=torch.arange(478)), points)
     assert float((again.landmarks(head.mean) - points).norm(dim=1).max()) < 3e-4
     assert torch.equal(again.landmark_mirror, head.landmark_mirror)
-    only = head.region("skin")
-    skin = embed(head, points, only)
-    assert bool(only[head.faces[skin.landmark_faces]].all())
+
+
+def test_irises_lie_on_the_eyeballs_and_all_else_on_the_skin(head: HeadModel) -> None:
+    eyeballs = head.region("left_eyeball") | head.region("right_eyeball")
+    corners = head.faces[head.landmark_faces]
+    assert bool(eyeballs[corners[468:]].all())
+    assert bool(head.region("skin")[corners[:468]].all())
 
 
 def test_annys_frame_becomes_ours() -> None:
