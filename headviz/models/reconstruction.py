@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from jaxtyping import Float
@@ -43,7 +44,7 @@ class Reconstruction:
     model: str = ""
     report: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
-    @property
+    @cached_property
     def posed(self) -> Mesh:
         """The mesh with the expression of the picture, as ``camera`` saw it."""
         vertices = self.mesh.vertices

@@ -98,8 +98,8 @@ class FaceFinder:
 
     @contextmanager
     def _open(self) -> Iterator[None]:
-        """One caller at a time, and none after the end."""
-        with self._lock:
+        """One caller at a time, none after the end, and no chatter of MediaPipe's C++ side on stderr."""
+        with self._lock, quiet_stderr():
             if not self._finalizer.alive:
                 raise RuntimeError("the face finder is closed")
             yield
