@@ -27,6 +27,46 @@ class OutputError(InputError):
     """A result cannot be written where it was asked for."""
 
 
+class OptionError(InputError, ValueError):
+    """A choice was made that does not exist."""
+
+
+class ShapeError(InputError, ValueError):
+    """An array has another shape than the one that is asked for."""
+
+
+class FieldError(InputError, ValueError):
+    """A field returned something that is not a finite value per point."""
+
+
+class BoundsError(InputError, ValueError):
+    """A field has no finite box to look in, or the box given is not one."""
+
+
+class ResolutionError(InputError, ValueError):
+    """A resolution is not a positive number of cells, or the grid would not fit into memory."""
+
+
+class EmptySurfaceError(InputError, ValueError):
+    """There is no surface: the field does not change its sign where it was looked at."""
+
+
+class RayError(InputError, ValueError):
+    """A ray has no direction, is not finite, or ends before it begins."""
+
+
+class MeshError(InputError, ValueError):
+    """A mesh cannot be used: it has no faces, or vertices that are not finite."""
+
+
+class ExpressionError(InputError, ValueError):
+    """A text is not an expression that describes a shape."""
+
+
+class SurfaceWarning(UserWarning):
+    """A surface was found, but something about it should be known, such as that it leaves the box."""
+
+
 class MissingExtraError(HeadvizError):
     """An optional dependency is not installed.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 import shutil
@@ -24,6 +25,9 @@ from packaging.requirements import Requirement
 install_import_hook(["headviz", "headviz_apps"], "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))")
 
 ROOT = Path(__file__).parent.parent
+
+# PyTorch3D's compiled code wants a PyTorch of its own: `make test-pytorch3d` runs its tests in their environment.
+collect_ignore = [] if importlib.util.find_spec("pytorch3d") else ["pytorch3d"]
 
 settings.register_profile("headviz", deadline=None, derandomize="CI" in os.environ, print_blob=True)
 settings.load_profile("headviz")

@@ -1,15 +1,20 @@
-"""Fields: functions of space whose level 0 is a surface."""
+"""Fields: functions of space whose level 0 is a surface. What they promise, and how they are evaluated."""
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from headviz.geometry.mesh import Mesh
+from headviz.errors import FieldError, ShapeError
+
+Array = TypeVar("Array", Tensor, np.ndarray)
+
+#: Points that are evaluated at once: few enough for the processor's caches, many enough for its threads.
+CHUNK = 1 << 16
 
 
 @runtime_checkable
@@ -21,46 +26,69 @@ class Field(Protocol):
         lipschitz: an upper bound of the gradient's length; 1 for an exact distance.
     """
 
-    bounds: Float[Tensor, "2 3"]
+    bounds: Float[Tensor, "2 d"]
     lipschitz: float
 
-    def __call__(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, " n"]:
-        """Values at points of shape (n, 3), metres."""
+    def __call__(self, points: Float[Tensor, "n d"]) -> Float[Tensor, " n"]:
+        """Values at points of shape (n, 3), metres; in the plane points have 2 coordinates."""
         ...
 
 
-class MeshField:
-    """Signed distance to a closed mesh, exact, not differentiable.
+class ArrayField:
+    """What headviz's own fields share: they take numpy arrays as well as tensors, and check what they are given.
 
-    The sign is the generalised winding number's (Barill et al., "Fast Winding Numbers for Soups and
-    Clouds", 2018), so small holes and overlapping parts do no harm. Computed by libigl.
-
-    Args:
-        mesh: closed surface, or several, faces counter-clockwise seen from outside.
+    A subclass sets ``bounds`` and ``lipschitz`` and defines :meth:`values`.
     """
 
+    bounds: Float[Tensor, "2 d"]
     lipschitz: float = 1.0
 
-    def __init__(self, mesh: Mesh) -> None:
-        self._vertices = mesh.vertices.detach().double().numpy()
-        self._faces = mesh.faces.numpy()
-        self.bounds: Float[Tensor, "2 3"] = torch.stack([mesh.vertices.amin(0), mesh.vertices.amax(0)]).detach()
+    @property
+    def dimension(self) -> int:
+        """3 in space, 2 in the plane."""
+        return int(self.bounds.shape[1])
 
-    def __call__(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, " n"]:
-        """Signed distances in metres, shape (n,), in the points' precision.
+    def values(self, points: Float[Tensor, "n d"]) -> Float[Tensor, " n"]:
+        """Values at points of shape (n, dimension), metres, in the points' precision and on their device."""
+        raise NotImplementedError
+
+    def __call__(self, points: Array) -> Array:
+        """Values at points of shape (n, dimension), metres: shape (n,), a tensor for a tensor, an array for an array.
 
         Raises:
-            ValueError: a point is not finite.
+            ShapeError: the points have another shape.
         """
-        if not bool(torch.isfinite(points).all()):
-            raise ValueError("points should be finite; some are NaN or infinite")
-        if not len(points):
-            return points.new_zeros(0)
-        import igl
+        if points.ndim != 2 or points.shape[1] != self.dimension:
+            raise ShapeError(f"points should have shape (n, {self.dimension}); shape is {tuple(points.shape)}")
+        if isinstance(points, Tensor):
+            return self.values(points)
+        given = torch.as_tensor(points)
+        if not given.is_floating_point():
+            given = given.to(torch.get_default_dtype())
+        found: np.ndarray[Any, Any] = self.values(given).detach().cpu().numpy()
+        return found
 
-        queries = np.ascontiguousarray(points.detach().double().numpy())
-        kind = igl.SIGNED_DISTANCE_TYPE_FAST_WINDING_NUMBER
-        signed, _, nearest, _ = igl.signed_distance(queries, self._vertices, self._faces, sign_type=kind)
-        # libigl scales the distance by an approximate winding number; only its sign is wanted here.
-        distance = np.copysign(np.linalg.norm(queries - nearest.reshape(-1, 3), axis=1), np.reshape(signed, -1))
-        return torch.from_numpy(distance).to(points.dtype)
+
+def evaluate(field: Field, points: Float[Tensor, "n d"], *, chunk: int = CHUNK) -> Float[Tensor, " n"]:
+    """Values of any field, chunk by chunk, checked.
+
+    Raises:
+        FieldError: the field returned another shape than (n,), or a value that is NaN or infinite.
+    """
+    values = field(points) if len(points) <= chunk else torch.cat([field(part) for part in points.split(chunk)])
+    if values.shape != (len(points),):
+        raise FieldError(f"a field should return values of shape ({len(points)},); shape is {tuple(values.shape)}")
+    # One pass: a sum is finite unless a term is not, or it overflows, and then the slow look decides.
+    if len(points) and not bool(torch.isfinite(values.detach().sum())):
+        _refuse_values(points, values.detach())
+    return values
+
+
+def _refuse_values(points: Tensor, values: Tensor) -> None:
+    bad = (~torch.isfinite(values)).nonzero()[:, 0]
+    if len(bad):
+        where = ", ".join(f"{x:.4g}" for x in points[bad[0]].tolist())
+        raise FieldError(
+            f"a field should return finite values; {len(bad)} of {len(values)} are not, "
+            f"the first is {float(values[bad[0]])} at ({where})"
+        )

@@ -16,8 +16,8 @@ from torch import Tensor
 from headviz import assets
 from headviz.errors import FaceTooSmallError, NoFaceError
 from headviz.geometry.camera import Camera
-from headviz.geometry.field import MeshField
 from headviz.geometry.mesh import Mesh, vertex_normals
+from headviz.geometry.mesh_field import MeshField
 from headviz.heads.landmarks import OUTLINES
 from headviz.heads.model import HeadModel, load_head
 from headviz.models.landmark_basis import landmark_model
