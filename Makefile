@@ -3,16 +3,18 @@
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
+P3D := .venv-pytorch3d
 WEB := headviz/viewers/web
 INPUTS := pyproject.toml constraints.txt hatch_build.py $(VENV)/.created \
 	$(wildcard $(WEB)/*.js $(WEB)/*.mjs $(WEB)/*.css $(WEB)/*.json)
 
-.PHONY: help setup demo test lint bench clean
+.PHONY: help setup demo test test-pytorch3d lint bench clean
 .NOTPARALLEL:
 
 help:
 	@echo "make demo    serve the demo page on 127.0.0.1 (DEMO='--port 8000 --open' for another port and a browser)"
 	@echo "make test    every check and every test"
+	@echo "make test-pytorch3d   the tests beside PyTorch3D, in an environment of their own (5 GB)"
 	@echo "make setup   only the environment, in $(VENV)"
 	@echo "make lint    only style, types and layers"
 	@echo "make bench   the measurements of the README"
@@ -24,6 +26,10 @@ demo: $(VENV)/.demo
 test: system lint
 	OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest -rs
 
+# PyTorch3D's compiled code is made for one build of PyTorch, which is not the one headviz is tested with.
+test-pytorch3d: $(P3D)/.ready
+	OMP_WAIT_POLICY=PASSIVE PYTHONPATH=. $(P3D)/bin/python -m pytest -rs tests/pytorch3d
+
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -32,12 +38,12 @@ lint: setup
 	$(BIN)/lint-imports --no-cache
 
 bench: setup
-	$(BIN)/python tests/benchmarks/photo.py $(BENCH)
+	for name in photo trace extract; do $(BIN)/python tests/benchmarks/$$name.py $(BENCH) || exit 1; done
 
 setup: $(VENV)/.dev
 
 clean:
-	rm -rf $(VENV) dist build $(WEB)/dist $(WEB)/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(P3D) dist build $(WEB)/dist $(WEB)/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 .PHONY: system
 system:
@@ -56,3 +62,8 @@ $(VENV)/.demo: $(INPUTS)
 $(VENV)/.dev: $(INPUTS)
 	$(PIP) install -c constraints.txt -e ".[dev]"
 	@touch $@ $(VENV)/.demo
+
+$(P3D)/.ready: tests/pytorch3d/requirements.txt
+	@python=$$(sh .ci/find-python) && rm -rf $(P3D) && "$$python" -m venv $(P3D)
+	$(P3D)/bin/python -m pip install --disable-pip-version-check -r tests/pytorch3d/requirements.txt
+	@touch $@

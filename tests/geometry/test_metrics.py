@@ -1,15 +1,28 @@
-"""Alignment recovers the map that was applied, is the best one, and has gradients."""
+"""Alignment recovers the map that was applied, is the best one, and has gradients; scans; solids."""
 
 from __future__ import annotations
 
+import inspect
 import math
 
+import numpy as np
 import pytest
 import torch
-from hypothesis import given
+import trimesh
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.spatial.distance import jaccard
 
-from headviz.geometry.metrics import Similarity, similarity_align, vertex_error
+from headviz.errors import BoundsError, InputError, MeshError, ResolutionError, ShapeError
+from headviz.geometry import metrics
+from headviz.geometry.mesh import Mesh
+from headviz.geometry.metrics import Similarity, field_iou, similarity_align, vertex_error
+from headviz.geometry.surface_metrics import sample_surface
+
+# The bare functions: in the tests jaxtyping would refuse some shapes before they do.
+now_region, points_to_mesh, scan_to_mesh, voxel_iou = map(
+    inspect.unwrap, (metrics.now_region, metrics.points_to_mesh, metrics.scan_to_mesh, metrics.voxel_iou)
+)
 
 angles = st.floats(-math.pi, math.pi)
 
@@ -121,3 +134,169 @@ def test_vertex_error_can_be_aligned_by_a_region() -> None:
     error = vertex_error(moved, truth, weights=region)
     assert float(error[1:].max()) < 1e-9
     assert float(error[0]) == pytest.approx(3**0.5)
+
+
+# A scan against a mesh
+
+
+def face() -> Mesh:
+    """A bumpy egg without symmetry, millimetres."""
+    ball = trimesh.creation.icosphere(4)
+    unit = torch.tensor(np.array(ball.vertices))
+    bumps = 1 + 0.1 * torch.sin(5 * unit[:, :1]) * torch.cos(4 * unit[:, 1:2])
+    return Mesh(100 * unit * torch.tensor([0.8, 1.2, 1.0]).double() * bumps, torch.tensor(np.array(ball.faces)))
+
+
+FACE = face()
+LANDMARKS = FACE.vertices[[5, 40, 100, 300, 700, 1200, 2000]]
+SCAN = sample_surface(FACE, 3000, seed=1).points
+
+
+def away(transform: Similarity, points: torch.Tensor) -> torch.Tensor:
+    """Where ``transform`` has moved points from."""
+    return (points - transform.translation) @ transform.rotation / transform.scale
+
+
+@given(st.integers(0, 10**6), st.floats(0.01, 100))
+@settings(max_examples=10)
+def test_a_scan_recovers_the_known_similarity(seed: int, size: float) -> None:
+    known = Similarity(torch.tensor(size).double(), turn(*(0.3 * cloud(seed, 1)[0]).tolist()), 500 * cloud(seed, 1)[0])
+    moved = Mesh(away(known, FACE.vertices), FACE.faces)
+    beside = LANDMARKS + 5 * cloud(seed + 1, 7)
+    found = scan_to_mesh(SCAN, moved, LANDMARKS, away(known, beside), region="all")
+    assert found.converged
+    assert found.median < 1e-5
+    assert scan_to_mesh(SCAN, moved, LANDMARKS, away(known, beside), region="all", max_steps=0).median > 0.3
+    torch.testing.assert_close(found.transform.scale, known.scale, rtol=1e-6, atol=0)
+    torch.testing.assert_close(found.transform.rotation, known.rotation, rtol=0, atol=1e-6)
+
+
+def test_no_similarity_nearby_fits_a_noisy_scan_better() -> None:
+    scan = SCAN + 2 * cloud(4, len(SCAN))
+    found = scan_to_mesh(scan, FACE, LANDMARKS, LANDMARKS, region="all")
+    least = float(found.distances.square().sum())
+    for seed in range(20):
+        step = 1e-3 * cloud(seed, 3)
+        nudged = Similarity(
+            found.transform.scale * (1 + step[0, 0]),
+            turn(*step[1].tolist()) @ found.transform.rotation,
+            found.transform.translation + 100 * step[2],
+        )
+        moved = Mesh(nudged.apply(FACE.vertices), FACE.faces)
+        assert float(points_to_mesh(scan, moved)[0].square().sum()) > least
+
+
+def test_scan_distances_are_summed_up_as_numpy_does() -> None:
+    found = scan_to_mesh(SCAN[:100] + cloud(4, 100), FACE, LANDMARKS, LANDMARKS, region="all")
+    values = found.distances.numpy()
+    assert (found.median, found.mean, found.std) == pytest.approx((np.median(values), values.mean(), values.std()))
+
+
+def test_a_mirrored_face_is_an_error() -> None:
+    flip = torch.tensor([-1.0, 1.0, 1.0]).double()
+    mirrored = Mesh(FACE.vertices * flip, FACE.faces.flip(1))
+    assert scan_to_mesh(SCAN, mirrored, LANDMARKS, LANDMARKS * flip, region="all").mean > 1
+
+
+def test_the_face_region_is_the_benchmarks() -> None:
+    eyes = [[-45.0, 0, 0], [-15, 0, 0], [15, 0, 0], [45, 0, 0]]
+    seven = torch.tensor([*eyes, [0, -50, 0], [-25, -80, 0], [25, -80, 0]])
+    # centre (0, −35, 0), radius 1.4 · (90 + 50) / 2 = 98
+    points = torch.tensor([[0.0, -35, 97.9], [0, -35, 98.1], [0, -132.9, 0], [0, 63.1, 0]])
+    assert now_region(points, seven).tolist() == [True, False, True, False]
+    found = scan_to_mesh(SCAN.float(), FACE, seven, seven)
+    assert torch.equal(found.counted, now_region(SCAN.float(), seven))
+    assert len(found.distances) == int(found.counted.sum()) < len(SCAN)
+    assert found.distances.dtype == torch.float32
+
+
+@given(st.integers(0, 10**6))
+@settings(max_examples=20)
+def test_distances_from_a_mesh_are_trimeshs(seed: int) -> None:
+    points = (100 * cloud(seed, 5)).requires_grad_()
+    distance, nearest_face, closest = points_to_mesh(points, FACE)
+    corners = FACE.vertices[FACE.faces].numpy()
+    for point, found, one, on in zip(points.detach().numpy(), distance.tolist(), nearest_face, closest, strict=True):
+        feet = trimesh.triangles.closest_point(corners, np.broadcast_to(point, (len(corners), 3)))
+        assert found == pytest.approx(np.linalg.norm(feet - point, axis=1).min(), abs=1e-9)
+        np.testing.assert_allclose(on, feet[one], atol=1e-6)
+    (slope,) = torch.autograd.grad(distance.sum(), points)
+    torch.testing.assert_close(slope, torch.nn.functional.normalize(points.detach() - closest, dim=1))
+
+
+# Intersection over union
+
+
+def box(low: float, high: float) -> torch.Tensor:
+    """A cube of 20³ voxels in which [low, high)³ is full."""
+    full = torch.zeros(20, 20, 20, dtype=torch.bool)
+    side = slice(round(20 * low), round(20 * high))
+    full[side, side, side] = True
+    return full
+
+
+def test_iou_of_cubes() -> None:
+    assert voxel_iou(box(0, 0.5), box(0, 1)) == 1 / 8
+    assert voxel_iou(box(0, 0.6), box(0.3, 0.9)) == pytest.approx(0.3**3 / (2 * 0.6**3 - 0.3**3))
+    assert voxel_iou(box(0, 0.5), box(0.5, 1)) == 0
+    assert voxel_iou(0.9 * box(0, 0.5), 0.5 * box(0, 0.5)) == 1
+    assert voxel_iou(0.4 * box(0, 0.5), box(0, 0.5)) == 0
+
+
+def test_iou_of_nothing() -> None:
+    assert voxel_iou(box(0, 0), box(0, 1)) == voxel_iou(box(0, 1), box(0, 0)) == 0
+    assert voxel_iou(box(0, 0), box(0, 0)) == 1
+
+
+@given(st.integers(0, 10**6))
+def test_iou_is_the_jaccard_distances_complement(seed: int) -> None:
+    a, b = cloud(seed, 30) > 0, cloud(seed + 1, 30) > 0.3
+    assert voxel_iou(a, b) == pytest.approx(1 - jaccard(a.flatten().numpy(), b.flatten().numpy()))
+
+
+class Ball:
+    """The distance to a sphere around the origin."""
+
+    lipschitz = 1.0
+
+    def __init__(self, radius: float, *shift: float) -> None:
+        self.radius, self.centre = radius, torch.tensor(shift or (0.0, 0.0, 0.0)).double()
+        self.bounds = torch.stack([self.centre - radius, self.centre + radius])
+
+    def __call__(self, points: torch.Tensor) -> torch.Tensor:
+        return torch.linalg.vector_norm(points - self.centre.to(points), dim=1) - self.radius
+
+
+def test_iou_of_fields() -> None:
+    assert field_iou(Ball(0.8), Ball(1.0), resolution=64) == pytest.approx(0.8**3, rel=0.01)
+    # Two balls of radius 1 at distance 1 share 5π/12.
+    assert field_iou(Ball(1.0), Ball(1.0, 1.0, 0.0, 0.0), resolution=64) == pytest.approx(5 / 27, rel=0.01)
+    assert field_iou(Ball(1.0), Ball(1.0), resolution=9) == 1
+    far = torch.tensor([[5.0, 5.0, 5.0], [6.0, 7.0, 6.5]])
+    assert field_iou(Ball(1.0), Ball(1.0), resolution=9, bounds=far) == 1
+    assert field_iou(Ball(0.01, 2.0, 0.0, 0.0), Ball(1.0), resolution=16) == 0
+
+
+SEVEN = torch.zeros(7, 3)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: voxel_iou(box(0, 1), box(0, 1)[:3]), ShapeError, r"\(20, 20, 20\) and \(3, 20, 20\)"),
+        (lambda: voxel_iou(torch.full((2,), torch.nan), torch.ones(2)), InputError, "2 are NaN"),
+        (lambda: field_iou(Ball(1), Ball(1), resolution=0), ResolutionError, "it is 0"),
+        (lambda: field_iou(Ball(1), Ball(1), resolution=10**6), ResolutionError, "1000000"),
+        (lambda: field_iou(Ball(0), Ball(0)), BoundsError, "volume"),
+        (lambda: field_iou(Ball(math.inf), Ball(1)), BoundsError, "finite"),
+        (lambda: now_region(SCAN, LANDMARKS[:5]), ShapeError, r"\(5, 3\)"),
+        (lambda: scan_to_mesh(SCAN[:0], FACE, LANDMARKS, LANDMARKS), ShapeError, "scan points"),
+        (lambda: scan_to_mesh(SCAN, FACE, LANDMARKS, LANDMARKS[:6]), ShapeError, r"\(6, 3\)"),
+        (lambda: scan_to_mesh(SCAN + 1e6, FACE, LANDMARKS, LANDMARKS), InputError, "no scan point lies"),
+        (lambda: scan_to_mesh(SCAN, FACE, LANDMARKS, LANDMARKS * math.nan), InputError, "7 of 7"),
+        (lambda: points_to_mesh(SCAN, Mesh(SCAN, torch.zeros(0, 3).long())), MeshError, "no faces"),
+    ],
+)
+def test_refuses_what_cannot_be_measured(call, error, message) -> None:
+    with pytest.raises(error, match=message):
+        call()
