@@ -24,11 +24,11 @@ demo: $(VENV)/.demo
 	@$(BIN)/headviz demo $(DEMO)
 
 test: system lint
-	OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest -rs
+	GOMP_SPINCOUNT=2000 $(BIN)/python -m pytest -rs
 
 # PyTorch3D's compiled code is made for one build of PyTorch, which is not the one headviz is tested with.
 test-pytorch3d: $(P3D)/.ready
-	OMP_WAIT_POLICY=PASSIVE PYTHONPATH=. $(P3D)/bin/python -m pytest -rs tests/pytorch3d
+	GOMP_SPINCOUNT=2000 PYTHONPATH=. $(P3D)/bin/python -m pytest -rs tests/pytorch3d
 
 lint: setup
 	$(BIN)/ruff check .

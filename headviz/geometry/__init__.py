@@ -1,9 +1,55 @@
-"""Meshes, fields, cameras, colours and files: arrays in, arrays and records out."""
+"""Meshes, fields, cameras, tracing, contours, octrees, metrics, files: arrays in, arrays and records out."""
 
+from headviz.geometry.calculus import curvature, gradient, normals
 from headviz.geometry.camera import Camera
-from headviz.geometry.field import Field
+from headviz.geometry.contour import Contour, marching_squares
+from headviz.geometry.cubes import CubeContour, marching_cubes
+from headviz.geometry.expression import parse_shape
+from headviz.geometry.extract import ContourExtraction, Extraction, extract_contour, extract_surface
+from headviz.geometry.field import Field, evaluate
+from headviz.geometry.grid_field import GridField
 from headviz.geometry.mesh import Mesh
 from headviz.geometry.mesh_field import MeshField
 from headviz.geometry.metrics import Similarity, similarity_align, vertex_error
+from headviz.geometry.neural_field import NeuralField
+from headviz.geometry.octree import Subdivision, subdivide
+from headviz.geometry.presets import preset
+from headviz.geometry.shape import Shape
+from headviz.geometry.surface_metrics import SurfaceComparison, compare_surfaces
+from headviz.geometry.trace import sphere_trace
+from headviz.geometry.trace_history import SphereTrace, Status, TraceHistory
 
-__all__ = ["Camera", "Field", "Mesh", "MeshField", "Similarity", "similarity_align", "vertex_error"]
+__all__ = [
+    "Camera",
+    "Contour",
+    "ContourExtraction",
+    "CubeContour",
+    "Extraction",
+    "Field",
+    "GridField",
+    "Mesh",
+    "MeshField",
+    "NeuralField",
+    "Shape",
+    "Similarity",
+    "SphereTrace",
+    "Status",
+    "Subdivision",
+    "SurfaceComparison",
+    "TraceHistory",
+    "compare_surfaces",
+    "curvature",
+    "evaluate",
+    "extract_contour",
+    "extract_surface",
+    "gradient",
+    "marching_cubes",
+    "marching_squares",
+    "normals",
+    "parse_shape",
+    "preset",
+    "similarity_align",
+    "sphere_trace",
+    "subdivide",
+    "vertex_error",
+]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache, cached_property
 from typing import Literal, TypeAlias
 
 import torch
@@ -90,7 +91,7 @@ class Shape(ArrayField):
         """Values at points of shape (n, dimension), metres, in the points' precision and on their device."""
         return self.at(*points.T.contiguous())
 
-    @property
+    @cached_property  # every call asks for it, and traits walk the whole tree
     def dimension(self) -> int:
         """3 in space, 2 in the plane."""
         return self.traits().dimension
@@ -268,10 +269,16 @@ def length(*coordinates: Tensor) -> Tensor:
 
 def weighted_length(coordinates: Sequence[Tensor], weights: Sequence[Number]) -> Tensor:
     """√(Σ wᵢ² xᵢ²), in one pass per axis where the weights are numbers; its gradient at 0 is 0, not NaN."""
-    total = coordinates[0].new_tensor(_TINY)
+    total = _tiny(coordinates[0].dtype, coordinates[0].device)
     for x, w in zip(coordinates, weights, strict=True):
         total = total + (x * w).square() if isinstance(w, Tensor) else torch.addcmul(total, x, x, value=w * w)
     return total.sqrt()
+
+
+@cache  # making it takes as long as a pass over thousands of points
+def _tiny(dtype: torch.dtype, device: torch.device) -> Tensor:
+    with torch.inference_mode(False):
+        return torch.tensor(_TINY, dtype=dtype, device=device)
 
 
 def components(vector: Vector) -> tuple[Number, ...]:
