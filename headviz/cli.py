@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 import io
+import math
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -27,9 +28,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code: 0, 2 for bad input (one line on stderr says what and why), 130 when interrupted.
     """
     options = build_parser().parse_args(arguments)
-    # PyTorch's threads should sleep while they wait: spinning, they slow each other down several times as soon as
-    # another program, such as the browser that shows the demo, wants the processor too.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # PyTorch's threads wait for each other by spinning. Long, they slow each other down several times as soon as
+    # another program, such as the browser that shows the demo, wants the processor too; not at all, every short
+    # operation waits for a thread to wake. About 10 µs serves both.
+    os.environ.setdefault("GOMP_SPINCOUNT", "2000")
     if isinstance(sys.stdout, io.TextIOWrapper):  # names of files need not be text
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
@@ -61,6 +63,10 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"headviz {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_reconstruct(commands.add_parser("reconstruct", help="make a 3-D head from a photograph, or from many"))
+    _add_extract(commands.add_parser("extract", help="turn a shape, a mesh or a network into a mesh, by an octree"))
+    _add_trace(
+        commands.add_parser("trace", help="send rays through a shape, a mesh or a network, and record their steps")
+    )
     models = commands.add_parser("models", help="list the models with their licences and measured quality")
     models.add_argument("--json", action="store_true", help="print the list as JSON")
     models.set_defaults(run=run_models)
@@ -91,6 +97,84 @@ def _add_reconstruct(parser: argparse.ArgumentParser) -> None:
     add("--texture-size", type=_texture_size, default=1024, metavar="PIXELS", help="side of the texture (%(default)s)")
     add("--json", action="store_true", help="print what was made as JSON")
     parser.set_defaults(run=run_reconstruct)
+
+
+SOURCE = (
+    "a preset shape (head, sphere, torus, …), an expression such as 'sphere(0.1) | box(0.2, 0.1, 0.1)', "
+    "a mesh file, a network (.safetensors), or a photograph"
+)
+
+
+def _add_extract(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Find the surface of a field and write it as a mesh. Lengths are in metres."
+    add = parser.add_argument
+    add("source", metavar="SHAPE|MESH|NETWORK|PHOTO", help=SOURCE)
+    add("-o", "--output", type=Path, metavar="FILE", help="a .glb, .obj or .ply file (default: NAME.glb)")
+    add(
+        "--resolution",
+        type=_whole(1, 16384),
+        default=128,
+        metavar="N",
+        help="cells along the longest side (%(default)s)",
+    )
+    add("--method", choices=("octree", "dense"), default="octree", help="where to evaluate the field (%(default)s)")
+    add("--prune", choices=("lipschitz", "sign"), default="lipschitz", help="how the octree drops cells (%(default)s)")
+    add("--bounds", type=_bounds, metavar="X,Y,Z,X,Y,Z", help="the box to look in (default: the field's own)")
+    add("--json", action="store_true", help="print what was made as JSON")
+    parser.set_defaults(run=run_extract)
+
+
+def _add_trace(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Trace a picture of a field; write every step of every ray (.npz) and a picture (.png)."
+    add = parser.add_argument
+    add("source", metavar="SHAPE|MESH|NETWORK|PHOTO", help=SOURCE)
+    add(
+        "-o", "--output", type=Path, metavar="FILE", help="an .npz file; the picture lies beside it (default: NAME.npz)"
+    )
+    add("--size", type=_whole(8, 4096), default=512, metavar="PIXELS", help="side of the picture (%(default)s)")
+    add("--yaw", type=_angle, default=25.0, metavar="DEGREES", help="seen from its left if positive (%(default)s)")
+    add("--pitch", type=_angle, default=5.0, metavar="DEGREES", help="seen from above if positive (%(default)s)")
+    add("--max-steps", type=_whole(1, 100_000), default=128, metavar="N", help="moves of a ray (%(default)s)")
+    add("--tolerance", type=float, default=1e-4, metavar="METRES", help="a ray this near has hit (%(default)s)")
+    add("--relaxation", type=_relaxation, default="adaptive", metavar="W", help="1 to 2, or adaptive (%(default)s)")
+    add("--json", action="store_true", help="print what was made as JSON")
+    parser.set_defaults(run=run_trace)
+
+
+def _whole(low: int, high: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if not text.isdecimal() or not low <= int(text) <= high:
+            raise argparse.ArgumentTypeError(f"should be a whole number from {low} to {high}; got {text!r}")
+        return int(text)
+
+    return parse
+
+
+def _bounds(text: str) -> tuple[float, ...]:
+    try:
+        numbers = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        numbers = ()
+    if len(numbers) != 6:
+        raise argparse.ArgumentTypeError(f"should be six numbers, the lower and the upper corner; got {text!r}")
+    return numbers
+
+
+def _angle(text: str) -> float:
+    try:
+        angle = float(text)
+    except ValueError:
+        angle = math.nan
+    if not math.isfinite(angle):
+        raise argparse.ArgumentTypeError(f"should be an angle in degrees; got {text!r}")
+    return angle
+
+
+def _relaxation(text: str) -> float | str:
+    try:
+        return text if text == "adaptive" else float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"should be a number from 1 to 2, or adaptive; got {text!r}") from None
 
 
 def _face(text: str) -> str | int:
@@ -128,6 +212,20 @@ def run_reconstruct(options: argparse.Namespace) -> int:
     from headviz.commands import reconstruct
 
     return reconstruct.run(options)
+
+
+def run_extract(options: argparse.Namespace) -> int:
+    """Write the surface of a field as a mesh."""
+    from headviz.commands import extract
+
+    return extract.run(options)
+
+
+def run_trace(options: argparse.Namespace) -> int:
+    """Write a traced picture of a field and the record of its rays."""
+    from headviz.commands import trace
+
+    return trace.run(options)
 
 
 def run_demo(options: argparse.Namespace) -> int:

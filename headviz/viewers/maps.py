@@ -7,11 +7,7 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-#: viridis (CC0, by Nathaniel Smith and Stéfan van der Walt) at equal steps from 0 to 1, sRGB
-VIRIDIS = (
-    "#440154", "#482475", "#414487", "#355f8d", "#2a788e", "#21918c",
-    "#22a884", "#44bf70", "#7ad151", "#bddf26", "#fde725",
-)  # fmt: skip
+from headviz.render.colormap import VIRIDIS
 
 
 def colored(values: Float[Tensor, "h w"], low: float = 0.0, high: float = 1.0) -> UInt8[np.ndarray, "h w 3"]:

@@ -7,20 +7,16 @@ medians on this machine; commands are timed in processes of their own.
 from __future__ import annotations
 
 import argparse
-import json
-import platform
-import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import torch
 
 sys.path.insert(0, str(Path(__file__).parent))
+from measure import Row, median_seconds, report, row
 from truth import BANDS, Truth, TruthRow, measure_truth
 
 from headviz import assets
@@ -28,35 +24,7 @@ from headviz.heads.model import ASSET, load_head, read_head
 from headviz.models.landmark_fit import LandmarkFit
 from headviz.photo.picture import load_photo
 
-Row = dict[str, Any]
 PICTURES = sorted(p for p in (assets.folder() / "pictures").iterdir() if p.suffix in (".png", ".jpg"))
-
-
-def row(
-    name: str, ours: float, unit: str, goal: str, met: bool | None, peer: str = "", peer_value: float | None = None
-) -> Row:
-    """One row of the result; ``ratio`` is ours over the peer's value."""
-    ratio = None if peer_value is None else ours / peer_value
-    return {
-        "name": name,
-        "ours": round(ours, 4),
-        "peer": peer,
-        "peer_value": None if peer_value is None else round(peer_value, 4),
-        "ratio": None if ratio is None else round(ratio, 4),
-        "unit": unit,
-        "goal": goal,
-        "met": met,
-    }
-
-
-def median_seconds(action: Callable[[], object], repeats: int) -> float:
-    """Median wall-clock time of an action."""
-    times = []
-    for _ in range(repeats):
-        started = time.perf_counter()
-        action()
-        times.append(time.perf_counter() - started)
-    return statistics.median(times)
 
 
 def run_python(*arguments: str) -> None:
@@ -134,17 +102,6 @@ def truth_rows(truth: Truth) -> list[Row]:
     return rows
 
 
-def table(rows: list[Row]) -> str:
-    """Rows as a Markdown table."""
-    lines = ["| measurement | headviz | peer | ratio | goal | met |", "| --- | --- | --- | --- | --- | --- |"]
-    for r in rows:
-        peer = "" if r["peer_value"] is None else f"{r['peer']}: {r['peer_value']:.3g} {r['unit']}"
-        ratio = "" if r["ratio"] is None else f"{r['ratio']:.2f}"
-        met = {True: "yes", False: "no", None: ""}[r["met"]]
-        lines.append(f"| {r['name']} | {r['ours']:.3g} {r['unit']} | {peer} | {ratio} | {r['goal']} | {met} |")
-    return "\n".join(lines)
-
-
 def main() -> None:
     """Command line of the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -154,11 +111,7 @@ def main() -> None:
     model = LandmarkFit()
     rows = speed_rows(model) + landmark_rows(model) + truth_rows(measure_truth(model, arguments.heads))
     model.close()
-    machine = f"{platform.processor() or platform.machine()}, {torch.get_num_threads()} threads"
-    if arguments.json:
-        print(json.dumps({"benchmark": "photo", "machine": machine, "rows": rows}))
-    else:
-        print(table(rows))
+    report("photo", rows, as_json=arguments.json)
 
 
 if __name__ == "__main__":
