@@ -34,6 +34,13 @@ def blocks(text: str) -> list[Block]:
 
 
 RUN = [block for block in blocks(README) if not block.note]
+DOCUMENTS = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", *(f"docs/{p.name}" for p in (ROOT / "docs").glob("*.md"))]
+TAUGHT = [
+    pytest.param(block, id=f"{name}-{number}")
+    for name in DOCUMENTS
+    if name.startswith("docs/")
+    for number, block in enumerate(blocks((ROOT / name).read_text(encoding="utf-8")))
+]
 
 
 @pytest.fixture
@@ -61,6 +68,17 @@ def test_blocks_run(block: Block, with_photo: Path) -> None:
     assert list(with_photo.rglob("*.glb"))
 
 
+@pytest.mark.parametrize("block", TAUGHT)
+def test_blocks_of_the_docs_run(block: Block, workplace: Path) -> None:
+    assert block.language == "python"
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", block.code],
+        cwd=workplace, capture_output=True, text=True, check=False, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout
+
+
 def test_the_two_commands_are_targets_of_the_makefile() -> None:
     """They are not run here: this test is itself run by one of them."""
     shown = re.findall(r"^make (\w+)", next(block.code for block in blocks(README) if block.language == "sh"), re.M)
@@ -70,10 +88,11 @@ def test_the_two_commands_are_targets_of_the_makefile() -> None:
     assert "make test" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"])
+@pytest.mark.parametrize("document", DOCUMENTS)
 def test_links_lead_somewhere(document: str) -> None:
     links = re.findall(r"\]\(([^)#\s]+)", (ROOT / document).read_text(encoding="utf-8"))
-    assert not [link for link in links if "://" not in link and not (ROOT / link).exists()]
+    folder = (ROOT / document).parent
+    assert not [link for link in links if "://" not in link and not (folder / link).exists()]
 
 
 def test_extras_are_those_of_the_package() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from headviz.errors import HeadvizError
 from headviz.models.reconstruction import Reconstruction
 from headviz.models.registry import ModelCard
-from headviz.viewers.maps import VIRIDIS
+from headviz.render.colormap import VIRIDIS
 from headviz_apps.work import Progress
 
 _log = logging.getLogger(__name__)

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from headviz.viewers.maps import VIRIDIS, colored
+from headviz.render.colormap import VIRIDIS
+from headviz.viewers.maps import colored
 
 
 def test_ends_and_middle_have_viridis_colours() -> None:
