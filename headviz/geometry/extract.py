@@ -123,8 +123,7 @@ def extract_surface(
     cubes = march_cells(found.corners, found.store.values)
     _warn_if_clipped(found)
     history = _history(field, found, cubes, method, prune) if record else None
-    mesh = Mesh(_positions(found, cubes), cubes.faces)
-    return Extraction(mesh, found.evaluations, found.levels, lattice, method, prune, history)
+    return Extraction(_mesh(found, cubes), found.evaluations, found.levels, lattice, method, prune, history)
 
 
 @dataclass(frozen=True, eq=False)
@@ -218,10 +217,10 @@ def _checked_size(lattice: Lattice) -> Lattice:
     return lattice
 
 
-def _positions(found: Subdivision, cubes: CubeMesh) -> Float[Tensor, "v 3"]:
-    ends = (found.lattice.positions(found.store.coordinates(cubes.edges[:, end])) for end in (0, 1))
-    low, high = ends
-    return torch.lerp(low.contiguous(), high.contiguous(), cubes.fraction[:, None])
+def _mesh(found: Subdivision, cubes: CubeMesh) -> Mesh:
+    """Vertices between the two lattice points of their edges."""
+    low, high = (found.lattice.positions(found.store.coordinates(cubes.edges[:, end])) for end in (0, 1))
+    return Mesh(torch.lerp(low.contiguous(), high.contiguous(), cubes.fraction[:, None]), cubes.faces)
 
 
 def _say_empty(found: Subdivision, method: str, prune: str) -> str:
