@@ -28,7 +28,7 @@ test: system lint
 
 # PyTorch3D's compiled code is made for one build of PyTorch, which is not the one headviz is tested with.
 test-pytorch3d: $(P3D)/.ready
-	GOMP_SPINCOUNT=2000 PYTHONPATH=. $(P3D)/bin/python -m pytest -rs tests/pytorch3d
+	GOMP_SPINCOUNT=2000 PYTHONPATH=. $(P3D)/bin/python -m pytest -rs tests/beside_pytorch3d
 
 lint: setup
 	$(BIN)/ruff check .
@@ -63,7 +63,7 @@ $(VENV)/.dev: $(INPUTS)
 	$(PIP) install -c constraints.txt -e ".[dev]"
 	@touch $@ $(VENV)/.demo
 
-$(P3D)/.ready: tests/pytorch3d/requirements.txt
+$(P3D)/.ready: tests/beside_pytorch3d/requirements.txt
 	@python=$$(sh .ci/find-python) && rm -rf $(P3D) && "$$python" -m venv $(P3D)
-	$(P3D)/bin/python -m pip install --disable-pip-version-check -r tests/pytorch3d/requirements.txt
+	$(P3D)/bin/python -m pip install --disable-pip-version-check -r tests/beside_pytorch3d/requirements.txt
 	@touch $@

@@ -27,7 +27,7 @@ install_import_hook(["headviz", "headviz_apps"], "beartype.beartype(conf=beartyp
 ROOT = Path(__file__).parent.parent
 
 # PyTorch3D's compiled code wants a PyTorch of its own: `make test-pytorch3d` runs its tests in their environment.
-collect_ignore = [] if importlib.util.find_spec("pytorch3d") else ["pytorch3d"]
+collect_ignore = [] if importlib.util.find_spec("pytorch3d") else ["beside_pytorch3d"]
 
 settings.register_profile("headviz", deadline=None, derandomize="CI" in os.environ, print_blob=True)
 settings.load_profile("headviz")
