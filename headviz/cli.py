@@ -109,7 +109,7 @@ def _add_extract(parser: argparse.ArgumentParser) -> None:
     parser.description = "Find the surface of a field and write it as a mesh. Lengths are in metres."
     add = parser.add_argument
     add("source", metavar="SHAPE|MESH|NETWORK|PHOTO", help=SOURCE)
-    add("-o", "--output", type=Path, metavar="FILE", help="a .glb, .obj or .ply file (default: NAME.glb)")
+    add("-o", "--output", type=Path, metavar="FILE", help="a .glb, .obj or .ply file (default: NAME_surface.glb)")
     add(
         "--resolution",
         type=_whole(1, 16384),
@@ -129,14 +129,24 @@ def _add_trace(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("source", metavar="SHAPE|MESH|NETWORK|PHOTO", help=SOURCE)
     add(
-        "-o", "--output", type=Path, metavar="FILE", help="an .npz file; the picture lies beside it (default: NAME.npz)"
+        "-o",
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="an .npz file; the picture lies beside it (default: NAME_trace.npz)",
     )
     add("--size", type=_whole(8, 4096), default=512, metavar="PIXELS", help="side of the picture (%(default)s)")
     add("--yaw", type=_angle, default=25.0, metavar="DEGREES", help="seen from its left if positive (%(default)s)")
     add("--pitch", type=_angle, default=5.0, metavar="DEGREES", help="seen from above if positive (%(default)s)")
     add("--max-steps", type=_whole(1, 100_000), default=128, metavar="N", help="moves of a ray (%(default)s)")
-    add("--tolerance", type=float, default=1e-4, metavar="METRES", help="a ray this near has hit (%(default)s)")
-    add("--relaxation", type=_relaxation, default="adaptive", metavar="W", help="1 to 2, or adaptive (%(default)s)")
+    add("--tolerance", type=_tolerance, metavar="METRES", help="a ray this near has hit (0.0003 of the shape's size)")
+    add(
+        "--relaxation",
+        type=_relaxation,
+        default="adaptive",
+        metavar="W",
+        help="1 to below 2, or adaptive (%(default)s)",
+    )
     add("--json", action="store_true", help="print what was made as JSON")
     parser.set_defaults(run=run_trace)
 
@@ -161,20 +171,33 @@ def _bounds(text: str) -> tuple[float, ...]:
 
 
 def _angle(text: str) -> float:
-    try:
-        angle = float(text)
-    except ValueError:
-        angle = math.nan
+    angle = _number(text)
     if not math.isfinite(angle):
         raise argparse.ArgumentTypeError(f"should be an angle in degrees; got {text!r}")
     return angle
 
 
 def _relaxation(text: str) -> float | str:
+    if text == "adaptive":
+        return text
+    number = _number(text)
+    if not 1 <= number < 2:
+        raise argparse.ArgumentTypeError(f"should be a number from 1 to below 2, or adaptive; got {text!r}")
+    return number
+
+
+def _tolerance(text: str) -> float:
+    number = _number(text)
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"should be a positive number of metres; got {text!r}")
+    return number
+
+
+def _number(text: str) -> float:
     try:
-        return text if text == "adaptive" else float(text)
+        return float(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"should be a number from 1 to 2, or adaptive; got {text!r}") from None
+        return math.nan
 
 
 def _face(text: str) -> str | int:

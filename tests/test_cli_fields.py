@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -40,8 +41,8 @@ def test_extract_writes_a_closed_mesh_of_the_right_size(suffix: str, capsys) -> 
 def test_extract_counts_as_json(capsys) -> None:
     assert main(["extract", "head", "--resolution", "64", "--json"]) == 0
     made = json.loads(said(capsys)[0])
-    assert made["output"] == "head.glb"
-    assert Path("head.glb").is_file()
+    assert made["output"] == "head_surface.glb"
+    assert Path("head_surface.glb").is_file()
     assert made["evaluations"] == sum(level["evaluations"] for level in made["levels"])
     assert made["dense_evaluations"] == math.prod(n + 1 for n in made["cells"])
     assert made["warnings"] == []
@@ -106,7 +107,7 @@ def test_trace_of_a_photograph(astronaut: Path, capsys) -> None:
     made = json.loads(said(capsys)[0])
     assert made["kind"] == "photograph"
     assert made["status"]["hit"] > 300
-    assert Path("astronaut.png").is_file()
+    assert Path("astronaut_trace.png").is_file()
 
 
 def test_trace_warns_when_a_field_is_steeper_than_it_says(capsys, monkeypatch) -> None:
@@ -124,6 +125,32 @@ def test_trace_warns_when_a_field_is_steeper_than_it_says(capsys, monkeypatch) -
     monkeypatch.setattr(trace, "load_source", lambda text, progress: Source(Steep(), "steep", "shape"))
     assert main(["trace", "steep", "--size", "32"]) == 0
     assert "Lipschitz bound is too small" in said(capsys)[1]
+
+
+@pytest.mark.parametrize("radius", ["1e-5", "0.1", "1000"])
+def test_the_same_rays_hit_a_shape_of_any_size(radius: str, capsys) -> None:
+    assert main(["trace", f"sphere({radius})", "--size", "64", "--json"]) == 0
+    made = json.loads(said(capsys)[0])
+    assert made["warnings"] == []
+    # The box fills 0.94 of the picture's side; its near corners, not the sphere, touch that frame.
+    assert made["status"]["hit"] == pytest.approx(1434, abs=15)
+
+
+def test_nothing_is_written_over_what_is_read(capsys, astronaut: Path) -> None:
+    assert main(["extract", "sphere", "--resolution", "16", "-o", "ball.glb"]) == 0
+    shutil.copy(astronaut, "face.png")
+    before = Path("ball.glb").read_bytes(), Path("face.png").read_bytes()
+    said(capsys)
+    assert main(["extract", "ball.glb", "-o", "ball.glb"]) == 2
+    assert main(["trace", "face.png", "-o", "face.npz"]) == 2
+    assert said(capsys)[1].count("name another file by -o") == 2
+    assert main(["extract", "ball.glb", "--resolution", "16"]) == 0
+    assert (Path("ball.glb").read_bytes(), Path("face.png").read_bytes()) == before
+
+
+def test_an_empty_picture_is_announced(capsys) -> None:
+    assert main(["trace", "sphere(0.1) - sphere(0.2)", "--size", "32"]) == 0
+    assert "no ray hit anything" in said(capsys)[1]
 
 
 @pytest.mark.parametrize(
@@ -145,8 +172,8 @@ def test_trace_warns_when_a_field_is_steeper_than_it_says(capsys, monkeypatch) -
         (["extract", "head", "--bounds", "5,5,5,6,6,6", "--resolution", "16"], "no surface"),
         (["extract", "plane()"], "bounds"),
         (["trace", "plane()"], "finite box"),
-        (["trace", "head", "--relaxation", "2"], "relaxation"),
-        (["trace", "head", "--tolerance", "0"], "tolerance"),
+        (["extract", "folder/none"], "No such file"),
+        (["extract", "none.xyz"], "No such file"),
         (["extract", "head", "--method", "dense", "--resolution", "9000"], "4 GiB"),
     ],
 )  # fmt: skip

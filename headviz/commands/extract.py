@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from headviz.commands.console import Progress
-from headviz.commands.fields import Source, collected_warnings, load_source, require_space
+from headviz.commands.fields import Source, check_targets, collected_warnings, load_source, require_space, source_name
 from headviz.errors import OutputError
 from headviz.geometry.extract import Extraction, extract_surface
 from headviz.geometry.files import write_glb, write_obj, write_ply
@@ -24,9 +24,9 @@ WRITERS: dict[str, Callable[[Path, Mesh], object]] = {".glb": write_glb, ".obj":
 
 def run(options: argparse.Namespace) -> int:
     """Extract a surface, write it, say what it took."""
-    output = options.output
-    if output is not None:
-        check_suffix(output)
+    output = options.output or Path(f"{source_name(options.source)}_surface.glb")
+    check_suffix(output)
+    check_targets(options.source, output)
     progress = Progress(1)
     progress.name = "extract"
     started = time.perf_counter()
@@ -42,7 +42,6 @@ def run(options: argparse.Namespace) -> int:
                 bounds=None if options.bounds is None else torch.tensor(options.bounds).reshape(2, 3),
                 progress=progress,
             )
-        output = Path(f"{source.name}.glb") if output is None else output
         progress(f"writing {output.name}")
         WRITERS[output.suffix.lower()](output, found.mesh)
     finally:

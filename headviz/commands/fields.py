@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from headviz.errors import InputError, ShapeError
+from headviz.errors import InputError, OutputError, ShapeError
 from headviz.geometry.expression import parse_shape
 from headviz.geometry.field import Field
 from headviz.geometry.mesh_field import MeshField
@@ -54,18 +54,20 @@ def load_source(text: str, progress: Callable[[str], None]) -> Source:
         from headviz.interop import load_mesh
 
         progress("reading the mesh")
-        return Source(MeshField(load_mesh(path)), path.stem, "mesh")
+        return Source(MeshField(load_mesh(path)), source_name(text), "mesh")
     if suffix == NETWORK_SUFFIX:
         from headviz.geometry.field_network import load_field_network
 
         progress("reading the network")
-        return Source(load_field_network(path), path.stem, "network")
+        return Source(load_field_network(path), source_name(text), "network")
     if suffix in PHOTO_SUFFIXES:
-        return Source(_head_field(path, progress), path.stem, "photograph")
+        return Source(_head_field(path, progress), source_name(text), "photograph")
     if path.is_file():
         kinds = ", ".join([*MESH_SUFFIXES, NETWORK_SUFFIX, *PHOTO_SUFFIXES])
         raise InputError(f"{path} should be a mesh, a network or a photograph ({kinds})")
-    return Source(parse_shape(text), text if text.isidentifier() else "shape", "shape")
+    if not path.is_file() and ("/" in text or (path.suffix[1:].isalpha() and "(" not in text)):
+        raise InputError(f"{text} cannot be read: No such file or directory")
+    return Source(parse_shape(text), source_name(text), "shape")
 
 
 def _head_field(path: Path, progress: Callable[[str], None]) -> Field:
@@ -93,6 +95,24 @@ def require_space(source: Source) -> None:
         raise ShapeError(
             f"{source.name} lies in the plane; a surface needs a shape in space, such as its .extrude(0.1)"
         )
+
+
+def source_name(text: str) -> str:
+    """What to call the files that are made from a word of the command line."""
+    if Path(text).suffix.lower() in (*MESH_SUFFIXES, NETWORK_SUFFIX, *PHOTO_SUFFIXES):
+        return Path(text).stem
+    return text if text.isidentifier() else "shape"
+
+
+def check_targets(source: str, *targets: Path) -> None:
+    """Refuse to write over what is read.
+
+    Raises:
+        OutputError: a target is the source's file.
+    """
+    for target in targets:
+        if target.exists() and Path(source).exists() and target.samefile(source):
+            raise OutputError(f"{target} is what is read; name another file by -o")
 
 
 @contextmanager

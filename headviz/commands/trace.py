@@ -15,14 +15,14 @@ import torch
 from PIL import Image
 
 from headviz.commands.console import Progress
-from headviz.commands.fields import Source, collected_warnings, load_source, require_space
+from headviz.commands.fields import Source, check_targets, collected_warnings, load_source, require_space, source_name
 from headviz.errors import BoundsError, OutputError
 from headviz.geometry.camera import Camera, look_at_head
 from headviz.geometry.files import atomic_write
 from headviz.geometry.trace_history import Status
 from headviz.render.cones import TraceSettings
 from headviz.render.traced import TracedImage, trace_camera
-from headviz.viewers.traced import traced_picture, warning
+from headviz.viewers.traced import traced_picture, warnings_of
 
 FOCAL = 3.0  #: in units of the picture's size
 FILLED = 0.47  #: how far the box reaches from the middle, in the same units
@@ -30,8 +30,10 @@ FILLED = 0.47  #: how far the box reaches from the middle, in the same units
 
 def run(options: argparse.Namespace) -> int:
     """Trace a picture, write it and its record, say what it took."""
-    if options.output is not None and options.output.suffix.lower() != ".npz":
-        raise OutputError(f"{options.output} should end with .npz")
+    output = options.output or Path(f"{source_name(options.source)}_trace.npz")
+    if output.suffix.lower() != ".npz":
+        raise OutputError(f"{output} should end with .npz")
+    check_targets(options.source, output, output.with_suffix(".png"))
     progress = Progress(1)
     progress.name = "trace"
     started = time.perf_counter()
@@ -40,19 +42,18 @@ def run(options: argparse.Namespace) -> int:
             source = load_source(options.source, progress)
             require_space(source)
             camera = camera_around(source, options)
-            settings = TraceSettings(
-                max_steps=options.max_steps, tolerance=options.tolerance, relaxation=options.relaxation
-            )
+            tolerance = tolerance_for(source, camera) if options.tolerance is None else options.tolerance
+            settings = TraceSettings(max_steps=options.max_steps, tolerance=tolerance, relaxation=options.relaxation)
             progress(f"tracing {options.size} × {options.size} rays")
             image = trace_camera(source.field, camera, settings=settings, record=True)
-        output = Path(f"{source.name}.npz") if options.output is None else options.output
         progress(f"writing {output.name}")
-        picture = write(image, output, title=options.source)
+        picture = write(image, output, title=source.name if source.kind != "shape" else options.source)
     finally:
         progress.clear()
     made = as_json(options.source, source, image, (output, picture))
     made["seconds"] = round(time.perf_counter() - started, 3)
-    made["warnings"] = [*notes, *filter(None, [warning(image)])]
+    made["tolerance_m"] = settings.tolerance
+    made["warnings"] = [*notes, *warnings_of(image)]
     for note in made["warnings"]:
         print(f"headviz: warning: {note}", file=sys.stderr)
     print(json.dumps(made, indent=2) if options.json else sentence(made))
@@ -81,6 +82,16 @@ def camera_around(source: Source, options: argparse.Namespace) -> Camera:
     x, y, z = (corners @ look_at_head(**view).rotation.T).unbind(1)
     distance = float((z + FOCAL * torch.maximum(x.abs(), y.abs()) / FILLED).max())
     return look_at_head(**view, distance=distance)
+
+
+def tolerance_for(source: Source, camera: Camera) -> float:
+    """How near a ray must come: a small part of the box, but more than single precision leaves uncertain.
+
+    It is 0.1 mm for a head.
+    """
+    low, high = source.field.bounds.detach().float().cpu()
+    distance = float(torch.linalg.vector_norm(camera.position - (low + high) / 2))
+    return max(3e-4 * float((high - low).max()), 8 * torch.finfo(torch.float32).eps * distance)
 
 
 def write(image: TracedImage, output: Path, *, title: str) -> Path:

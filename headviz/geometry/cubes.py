@@ -131,7 +131,7 @@ def marching_cubes(
         SurfaceWarning: the surface leaves the grid and is open there.
     """
     values = torch.as_tensor(values)
-    values = values if values.is_floating_point() else values.to(torch.float32)
+    values = values.to(torch.float32) if not values.is_floating_point() or values.itemsize < 4 else values
     _check(values, level)
     step, start = _placement(spacing, origin)
     if library == "headviz":

@@ -1,16 +1,23 @@
-"""From a field to a triangle mesh: by an octree that looks only near the surface, or by looking everywhere."""
+"""From a field to a triangle mesh: by an octree that looks only near the surface, or by looking everywhere.
+
+Both give the same mesh where the field keeps its Lipschitz bound. Two kinds of fields do not quite: a network's values
+may differ in their last bits with the size of a batch, and the distance to an open mesh jumps across its holes, so that
+the octree may lose cells there and leave its mesh open.
+"""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import SupportsIndex, TypeAlias
 
+import numpy as np
 import torch
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Float, Int, Shaped, UInt8
 from torch import Tensor
 
-from headviz.errors import EmptySurfaceError, OptionError, ResolutionError, SurfaceWarning
+from headviz.errors import EmptySurfaceError, OptionError, ResolutionError, ShapeError, SurfaceWarning
 from headviz.geometry.contour import Contour, marching_squares
 from headviz.geometry.cubes import CubeMesh, march_cells
 from headviz.geometry.field import Field
@@ -18,6 +25,8 @@ from headviz.geometry.lattice import Lattice, lattice_in
 from headviz.geometry.mesh import Mesh
 from headviz.geometry.octree import Level, Reason, Subdivision, lost_cells, subdivide, subdivide_everywhere
 
+#: The lower and upper corner of a box, metres.
+Box: TypeAlias = Shaped[Tensor, "2 d"] | Shaped[np.ndarray, "2 d"] | list[list[float]]
 #: Ways to find the cells that the surface passes through.
 METHODS = ("octree", "dense")
 #: A full grid has at most this many points: at four bytes each, 4 GiB.
@@ -77,10 +86,10 @@ class Extraction:
 def extract_surface(
     field: Field,
     *,
-    resolution: int,
+    resolution: SupportsIndex,
     method: str = "octree",
     prune: str = "lipschitz",
-    bounds: Float[Tensor, "2 3"] | None = None,
+    bounds: Box | None = None,
     record: bool = False,
     progress: Callable[[str], None] | None = None,
 ) -> Extraction:
@@ -104,14 +113,14 @@ def extract_surface(
         EmptySurfaceError: the field does not change its sign.
         FieldError: a value is not finite, or the Lipschitz bound cannot be used.
         OptionError: there is no such method or pruning.
-        ResolutionError: the resolution is no positive whole number, or too large for a full grid.
+        ResolutionError, ShapeError: the resolution is no whole number from 1, or too large; the field is in the plane.
 
     Warns:
         SurfaceWarning: the surface leaves the box, so that the mesh is open there.
     """
     if method not in METHODS:
         raise OptionError(f"method should be one of {', '.join(METHODS)}; it is {method!r}")
-    lattice = _lattice(field, bounds, resolution)
+    lattice = _lattice(field, bounds, resolution, 3)
     if method == "dense":
         found = subdivide_everywhere(field, _checked_size(lattice), record=record, progress=progress)
     else:
@@ -156,10 +165,10 @@ class ContourExtraction:
 def extract_contour(
     field: Field,
     *,
-    resolution: int,
+    resolution: SupportsIndex,
     prune: str = "lipschitz",
     saddle: str = "asymptotic",
-    bounds: Float[Tensor, "2 2"] | None = None,
+    bounds: Box | None = None,
     record: bool = False,
     progress: Callable[[str], None] | None = None,
 ) -> ContourExtraction:
@@ -178,9 +187,10 @@ def extract_contour(
         progress: called with a line of text now and then.
 
     Raises:
-        BoundsError, FieldError, OptionError, ResolutionError: as :func:`extract_surface`. An empty contour is no error.
+        BoundsError, FieldError, OptionError, ResolutionError, ShapeError: as :func:`extract_surface`. An empty
+            contour is no error.
     """
-    lattice = _lattice(field, bounds, resolution)
+    lattice = _lattice(field, bounds, resolution, 2)
     found = subdivide(field, lattice, prune=prune, record=True, progress=progress)
     columns, rows = (n + 1 for n in lattice.cells)
     values = torch.full((rows, columns), torch.nan, dtype=lattice.origin.dtype, device=lattice.origin.device)
@@ -200,11 +210,13 @@ def extract_contour(
     return ContourExtraction(contour, values, found.evaluations, found.levels, lattice, prune)
 
 
-def _lattice(field: Field, bounds: Tensor | None, resolution: int) -> Lattice:
+def _lattice(field: Field, bounds: Box | None, resolution: SupportsIndex, dimension: int) -> Lattice:
     """A lattice in a box as it was given, or in the field's own with a margin that keeps its surface off the sides."""
-    if bounds is not None:
-        return lattice_in(bounds, resolution)
-    return lattice_in(field.bounds, resolution, margin=0.5)
+    own = field.bounds
+    if own.shape[-1] != dimension:
+        other = "extract_contour" if dimension == 3 else "extract_surface"
+        raise ShapeError(f"the field has {own.shape[-1]} coordinates, not {dimension}; use {other}")
+    return lattice_in(own, resolution, margin=0.5) if bounds is None else lattice_in(bounds, resolution)
 
 
 def _checked_size(lattice: Lattice) -> Lattice:

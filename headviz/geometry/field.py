@@ -73,9 +73,14 @@ def evaluate(field: Field, points: Float[Tensor, "n d"], *, chunk: int = CHUNK) 
     """Values of any field, chunk by chunk, checked.
 
     Raises:
-        FieldError: the field returned another shape than (n,), or a value that is NaN or infinite.
+        FieldError: the field returned something else than a floating-point tensor of shape (n,), or a value that is
+            NaN or infinite.
     """
-    values = field(points) if len(points) <= chunk else torch.cat([field(part) for part in points.split(chunk)])
+    parts = [field(part) for part in points.split(chunk)] if len(points) > chunk else [field(points)]
+    if not all(isinstance(part, Tensor) and part.is_floating_point() for part in parts):
+        kind = getattr(parts[0], "dtype", type(parts[0]).__name__)
+        raise FieldError(f"a field should return a tensor of floating-point values; it returned {kind}")
+    values = torch.cat(parts) if len(parts) > 1 else parts[0]
     if values.shape != (len(points),):
         raise FieldError(f"a field should return values of shape ({len(points)},); shape is {tuple(values.shape)}")
     # One pass: a sum is finite unless a term is not, or it overflows, and then the slow look decides.

@@ -7,10 +7,13 @@ two additions and one gather, without sorting or hashing.
 
 from __future__ import annotations
 
+import operator
 from dataclasses import dataclass
+from typing import SupportsIndex
 
+import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor
 
 from headviz.errors import BoundsError, ResolutionError, ShapeError
@@ -57,7 +60,12 @@ class Lattice:
         return made.T
 
 
-def lattice_in(bounds: Float[Tensor, "2 d"], resolution: int, *, margin: float = 0.0) -> Lattice:
+def lattice_in(
+    bounds: Shaped[Tensor, "2 d"] | Shaped[np.ndarray, "2 d"] | list[list[float]],
+    resolution: SupportsIndex,
+    *,
+    margin: float = 0.0,
+) -> Lattice:
     """The lattice of cubic cells that covers a box, ``resolution`` of them along its longest side, centred.
 
     Args:
@@ -70,16 +78,23 @@ def lattice_in(bounds: Float[Tensor, "2 d"], resolution: int, *, margin: float =
         ResolutionError: the resolution is not a number from 1 to 16,384.
         ShapeError: the box is neither in the plane nor in space.
     """
+    bounds = torch.as_tensor(bounds)
+    if not bounds.is_floating_point():
+        bounds = bounds.to(torch.get_default_dtype())
     if bounds.shape not in ((2, 2), (2, 3)):
         raise ShapeError(f"bounds should have shape (2, 2) or (2, 3); shape is {tuple(bounds.shape)}")
-    if isinstance(resolution, bool) or not isinstance(resolution, int) or not 1 <= resolution <= MOST_CELLS:
+    whole = not isinstance(resolution, bool) and hasattr(resolution, "__index__")
+    across = operator.index(resolution) if whole else 0
+    if not 1 <= across <= MOST_CELLS:
         raise ResolutionError(f"resolution should be a whole number from 1 to {MOST_CELLS}; got {resolution!r}")
     size = (bounds[1] - bounds[0]).double()
     if not bool(torch.isfinite(bounds).all()) or not float(size.min()) > 0:
         low, high = ([round(x, 6) for x in side.tolist()] for side in bounds)
-        raise BoundsError(f"bounds should be a finite box with extent; they run from {low} to {high}; give bounds=…")
-    spacing = float(size.max()) / max(resolution - 2 * margin, 0.5)
-    cells = torch.ceil(size / spacing + 2 * margin - 1e-6).clamp(min=1, max=resolution)
+        raise BoundsError(
+            f"bounds should be a finite box with extent; they run from {low} to {high}; choose the box to look in"
+        )
+    spacing = float(size.max()) / max(across - 2 * margin, 0.5)
+    cells = torch.ceil(size / spacing + 2 * margin - 1e-6).clamp(min=1, max=across)
     middle = bounds.double().mean(0)
     origin = (middle - spacing * cells / 2).to(bounds.dtype)
     return Lattice(origin, spacing, tuple(int(n) for n in cells))
@@ -117,7 +132,8 @@ class Store:
         wanted.index_fill_(0, slots.long(), True)
         new = wanted.logical_and_(self.values.isnan()).nonzero()[:, 0]
         for part in new.split(CHUNK):
-            self.values[part] = evaluate(field, self.lattice.positions(self.coordinates(part))).detach()
+            values = evaluate(field, self.lattice.positions(self.coordinates(part))).detach()
+            self.values[part] = values.to(self.values)
         self.evaluations += len(new)
         return len(new)
 

@@ -121,15 +121,15 @@ def subdivide(
         progress: called with a line of text before each level.
 
     Raises:
-        FieldError: a value is not finite, or ``prune="lipschitz"`` and the bound is not a positive number.
+        FieldError: a value is not finite, or ``prune="lipschitz"`` and the bound is not a finite number ≥ 0.
         OptionError: there is no such pruning.
     """
     if prune not in PRUNE:
         raise OptionError(f"prune should be one of {', '.join(PRUNE)}; it is {prune!r}")
     lipschitz = field.lipschitz
-    if prune == "lipschitz" and not (math.isfinite(lipschitz) and lipschitz > 0):
+    if prune == "lipschitz" and not (math.isfinite(lipschitz) and lipschitz >= 0):
         raise FieldError(
-            f"pruning by the Lipschitz bound needs a positive number; the field states {lipschitz}; "
+            f"pruning by the Lipschitz bound needs a finite number; the field states {lipschitz}; "
             'measure the bound, or use prune="sign"'
         )
     return _Subdivider(field, lattice, prune, record, progress).run()

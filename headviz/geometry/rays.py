@@ -107,6 +107,8 @@ def _check_shapes(field: Field, origins: Tensor, directions: Tensor) -> None:
     for name, array in (("origins", origins), ("directions", directions)):
         if array.ndim != 2 or array.shape[1] != dimension:
             raise ShapeError(f"{name} should have shape (n, {dimension}); shape is {tuple(array.shape)}")
+        if not array.is_floating_point():
+            raise ShapeError(f"{name} should be floating-point; they are {array.dtype}")
     if len(origins) != len(directions):
         raise ShapeError(f"there should be one origin per direction; there are {len(origins)} and {len(directions)}")
     if not 0 < field.lipschitz < float("inf"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,6 +17,7 @@ from headviz.render.colormap import viridis
 from headviz.render.traced import TracedImage
 
 PAPER, INK, GREY, WARNING = (246, 245, 242), (21, 23, 26), (85, 85, 85), (204, 121, 167)
+LEAST = 320  #: pixels of a panel's side
 #: Missed rays are drawn in the grey of everything that was dropped safely.
 MISSED = (153, 153, 153)
 
@@ -30,14 +32,18 @@ def sentence(image: TracedImage) -> str:
     return f"{words}; {lost:,} ran out of steps" if lost else words
 
 
-def warning(image: TracedImage) -> str:
-    """What is wrong with the field, if steps went too far; empty if nothing is."""
+def warnings_of(image: TracedImage) -> list[str]:
+    """What is wrong with the trace or its field, one sentence each."""
+    found = []
     count = image.trace.oversteps + sum(cone.oversteps for cone in image.cones)
-    if not count:
-        return ""
-    return (
-        f"{count:,} steps went through the surface: the field's Lipschitz bound is too small, thin parts may be missing"
-    )
+    if count:
+        found.append(f"{count:,} steps went through the surface: the field's Lipschitz bound is too small")
+    lost = image.trace.count(Status.OUT_OF_STEPS)
+    if lost:
+        found.append(f"{lost:,} rays ran out of steps: allow more, or a larger tolerance")
+    if not bool(image.mask.any()):
+        found.append("no ray hit anything: the field may be empty")
+    return found
 
 
 def traced_picture(image: TracedImage, *, title: str) -> UInt8[np.ndarray, "h w 3"]:
@@ -53,30 +59,49 @@ def traced_picture(image: TracedImage, *, title: str) -> UInt8[np.ndarray, "h w 
     steps[none] = PAPER
     rows, columns = np.indices(none.shape)
     steps[none & ((rows + columns) % 8 == 0)] = MISSED
-    height, width = image.mask.shape
-    gap, margin = 16, 24
-    total = max(2 * width + gap, 640) + 2 * margin
-    canvas = Image.new("RGB", (total, height + 176), PAPER)
+    return _composed(image, (_panel(to_uint8(image.shaded())), _panel(steps)), title, most)
+
+
+def _composed(
+    image: TracedImage, panels: tuple[Image.Image, Image.Image], title: str, most: int
+) -> UInt8[np.ndarray, "h w 3"]:
+    """The panels with their words and the scale."""
+    (width, height), gap, margin = panels[0].size, 16, 24
+    notes = warnings_of(image)
+    canvas = Image.new("RGB", (2 * width + gap + 2 * margin, height + 176 + 20 * len(notes)), PAPER)
     draw = ImageDraw.Draw(canvas)
     small, middle, large = (ImageFont.load_default(size) for size in (13, 15, 20))
-    draw.text((margin, 32), title, INK, font=large, anchor="ls")
-    left = (total - 2 * width - gap) // 2
-    canvas.paste(Image.fromarray(to_uint8(image.shaded())), (left, 48))
-    canvas.paste(Image.fromarray(steps), (left + width + gap, 48))
+    draw.text((margin, 32), _fitted(draw, title, large, 2 * width + gap), INK, font=large, anchor="ls")
+    left, right = margin, margin + width + gap
+    for place, panel in zip((left, right), panels, strict=True):
+        canvas.paste(panel, (place, 48))
     below = 48 + height + 20
     draw.text((left, below), "what the rays hit", GREY, font=middle, anchor="lm")
-    right = left + width + gap
     draw.text((right, below), "evaluations on each ray", GREY, font=middle, anchor="lm")
     _scale(canvas, (right, below + 16, width, 12), most, exceeded=most < int(image.steps.max()))
     draw.rectangle((right, below + 56, right + 12, below + 68), outline=MISSED)
     draw.line((right, below + 68, right + 12, below + 56), fill=MISSED)
-    draw.text(
-        (right + 20, below + 62), "none: the background was known from cones or the box", GREY, small, anchor="lm"
-    )
+    draw.text((right + 20, below + 62), "none: background, by cones or the box", GREY, small, anchor="lm")
     draw.text((margin, below + 96), sentence(image), INK, font=middle, anchor="lm")
-    if warning(image):
-        draw.text((margin, below + 36), f"× {warning(image)}", WARNING, font=small, anchor="lm")
+    for row, note in enumerate(notes):
+        draw.text((margin, below + 118 + 20 * row), f"warning: {note}", WARNING, font=small, anchor="lm")
     return np.asarray(canvas)
+
+
+def _panel(picture: UInt8[np.ndarray, "h w 3"]) -> Image.Image:
+    """A picture, enlarged by whole pixels where it is too small for the words under it."""
+    image = Image.fromarray(picture)
+    factor = -(-LEAST // image.width)
+    return image.resize((factor * image.width, factor * image.height), Image.Resampling.NEAREST)
+
+
+def _fitted(draw: ImageDraw.ImageDraw, text: str, font: Any, width: int) -> str:
+    """As much of a text as fits."""
+    if draw.textlength(text, font=font) <= width:
+        return text
+    while text and draw.textlength(f"{text}…", font=font) > width:
+        text = text[:-1]
+    return f"{text}…"
 
 
 def _largest_shown(steps: Tensor) -> int:

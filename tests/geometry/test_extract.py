@@ -7,16 +7,27 @@ import math
 import subprocess
 import sys
 import warnings
+from collections.abc import Callable
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from headviz.errors import BoundsError, EmptySurfaceError, FieldError, OptionError, ResolutionError, SurfaceWarning
+from headviz.errors import (
+    BoundsError,
+    EmptySurfaceError,
+    FieldError,
+    OptionError,
+    ResolutionError,
+    ShapeError,
+    SurfaceWarning,
+)
 from headviz.geometry.contour import marching_squares
 from headviz.geometry.extract import extract_contour, extract_surface
+from headviz.geometry.grid_field import GridField
 from headviz.geometry.mesh import Mesh, face_normals
 from headviz.geometry.mesh_field import MeshField
 from headviz.geometry.presets import PRESETS, preset
@@ -221,7 +232,7 @@ def test_choices_that_do_not_exist_are_refused() -> None:
         extract_surface(sphere(0.1), resolution=16, method="guess")
     with pytest.raises(ResolutionError, match="4 GiB"):
         extract_surface(sphere(0.1), resolution=5000, method="dense")
-    with pytest.raises(BoundsError, match="bounds="):
+    with pytest.raises(BoundsError, match="finite box"):
         extract_surface(Unbounded(), resolution=16)
 
 
@@ -277,3 +288,45 @@ def test_quadtree_gives_the_full_grids_contour(resolution: int) -> None:
     assert torch.equal(found.values < 0, values < 0)
     if resolution == 256:
         assert found.evaluations < 0.1 * found.dense_evaluations
+
+
+class Odd:
+    """A field that returns what it is told to."""
+
+    lipschitz = 1.0
+    bounds = torch.tensor([[-0.2] * 3, [0.2] * 3])
+
+    def __init__(self, convert: Callable[[Tensor], object]) -> None:
+        self.convert = convert
+
+    def __call__(self, points: Tensor):
+        return self.convert(points.norm(dim=1) - 0.1)
+
+
+def test_fields_of_others_may_return_another_precision_but_not_another_kind() -> None:
+    double = extract_surface(Odd(lambda values: values.double()), resolution=20)
+    assert double.mesh.vertices.dtype == torch.float32
+    assert torch.equal(double.mesh.faces, extract_surface(Odd(lambda values: values), resolution=20).mesh.faces)
+    for convert in (lambda values: values < 0, lambda values: values.numpy(), lambda values: values.long()):
+        with pytest.raises(FieldError, match="floating-point"):
+            extract_surface(Odd(convert), resolution=20)
+
+
+def test_boxes_may_be_arrays_and_lists() -> None:
+    corners = [[-0.2, -0.2, -0.2], [0.2, 0.2, 0.2]]
+    expected = extract_surface(sphere(0.1), resolution=np.int64(20), bounds=torch.tensor(corners)).mesh
+    for bounds in (corners, np.array(corners, dtype=np.float32)):
+        assert torch.equal(extract_surface(sphere(0.1), resolution=20, bounds=bounds).mesh.vertices, expected.vertices)
+    assert len(extract_surface(sphere(0.3), resolution=9, bounds=[[-1, -1, -1], [1, 1, 1]]).mesh.faces) > 0
+
+
+def test_the_other_dimension_names_the_other_function() -> None:
+    with pytest.raises(ShapeError, match="use extract_contour"):
+        extract_surface(circle(0.1), resolution=16)
+    with pytest.raises(ShapeError, match="use extract_surface"):
+        extract_contour(sphere(0.1), resolution=16)
+
+
+def test_a_constant_field_has_no_surface() -> None:
+    with pytest.raises(EmptySurfaceError, match="outside"):
+        extract_surface(GridField(torch.ones(4, 4, 4)), resolution=8)

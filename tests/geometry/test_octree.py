@@ -239,7 +239,7 @@ def test_values_and_bounds_that_cannot_be_used_are_named() -> None:
     lattice = lattice_in(field.bounds, 8)
     with pytest.raises(OptionError, match="prune"):
         subdivide(field, lattice, prune="hope")
-    for bound in (0.0, -1.0, float("nan"), float("inf")):
+    for bound in (-1.0, float("nan"), float("inf")):
         field.lipschitz = bound
         with pytest.raises(FieldError, match="Lipschitz"):
             subdivide(field, lattice)
