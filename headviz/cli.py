@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = build_parser().parse_args(arguments)
     # PyTorch's threads wait for each other by spinning. Long, they slow each other down several times as soon as
     # another program, such as the browser that shows the demo, wants the processor too; not at all, every short
-    # operation waits for a thread to wake. About 10 µs serves both.
+    # operation waits for a thread to wake. A short spin serves both.
     os.environ.setdefault("GOMP_SPINCOUNT", "2000")
     if isinstance(sys.stdout, io.TextIOWrapper):  # names of files need not be text
         sys.stdout.reconfigure(errors="backslashreplace")

@@ -45,7 +45,8 @@ def run(options: argparse.Namespace) -> int:
             tolerance = tolerance_for(source, camera) if options.tolerance is None else options.tolerance
             settings = TraceSettings(max_steps=options.max_steps, tolerance=tolerance, relaxation=options.relaxation)
             progress(f"tracing {options.size} × {options.size} rays")
-            image = trace_camera(source.field, camera, settings=settings, record=True)
+            with torch.no_grad():  # nobody asks for gradients of the hits, and they would be evaluations too
+                image = trace_camera(source.field, camera, settings=settings, record=True)
         progress(f"writing {output.name}")
         picture = write(image, output, title=source.name if source.kind != "shape" else options.source)
     finally:

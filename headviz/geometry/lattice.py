@@ -7,6 +7,7 @@ two additions and one gather, without sorting or hashing.
 
 from __future__ import annotations
 
+import math
 import operator
 from dataclasses import dataclass
 from typing import SupportsIndex
@@ -42,7 +43,7 @@ class Lattice:
     @property
     def points(self) -> int:
         """How many points there are."""
-        return int(torch.tensor([n + 1 for n in self.cells]).prod())
+        return math.prod(n + 1 for n in self.cells)
 
     @property
     def bounds(self) -> Float[Tensor, "2 d"]:
@@ -131,9 +132,9 @@ class Store:
         wanted = torch.zeros(len(self.values), dtype=torch.bool, device=self.values.device)
         wanted.index_fill_(0, slots.long(), True)
         new = wanted.logical_and_(self.values.isnan()).nonzero()[:, 0]
-        for part in new.split(CHUNK):
-            values = evaluate(field, self.lattice.positions(self.coordinates(part))).detach()
-            self.values[part] = values.to(self.values)
+        with torch.no_grad():  # a network would keep what its gradient needs
+            for part in new.split(CHUNK):
+                self.values[part] = evaluate(field, self.lattice.positions(self.coordinates(part))).to(self.values)
         self.evaluations += len(new)
         return len(new)
 
@@ -144,7 +145,7 @@ class CoarseStore(Store):
     def __init__(self, lattice: Lattice, step: int) -> None:
         self.step = step
         self.shape = [-(-n // step) + 1 for n in lattice.cells]
-        super().__init__(lattice, int(torch.tensor(self.shape).prod()))
+        super().__init__(lattice, math.prod(self.shape))
 
     def index(self, axes: list[Tensor]) -> Tensor:
         """Slots in row-major order."""
