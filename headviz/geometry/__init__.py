@@ -7,6 +7,7 @@ from headviz.geometry.cubes import CubeContour, marching_cubes
 from headviz.geometry.expression import parse_shape
 from headviz.geometry.extract import ContourExtraction, Extraction, extract_contour, extract_surface
 from headviz.geometry.field import Field, evaluate
+from headviz.geometry.fixed_steps import bracket_rays, fixed_steps
 from headviz.geometry.grid_field import GridField
 from headviz.geometry.mesh import Mesh
 from headviz.geometry.mesh_field import MeshField
@@ -37,11 +38,13 @@ __all__ = [
     "Subdivision",
     "SurfaceComparison",
     "TraceHistory",
+    "bracket_rays",
     "compare_surfaces",
     "curvature",
     "evaluate",
     "extract_contour",
     "extract_surface",
+    "fixed_steps",
     "gradient",
     "marching_cubes",
     "marching_squares",

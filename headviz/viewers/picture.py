@@ -170,9 +170,7 @@ def colormap(name: str) -> Any:
     from matplotlib.colors import ListedColormap
 
     table = {"sequential": look.sequential, "signed": look.signed}[name]()
-    made = ListedColormap(table / 255.0, name=f"headviz {name}")
-    made.set_bad(look.WRONG)
-    return made
+    return ListedColormap(table / 255.0, name=f"headviz {name}").with_extremes(bad=look.WRONG)
 
 
 def hexadecimal(color: str) -> tuple[float, float, float]:

@@ -6,7 +6,6 @@ import base64
 import io
 import os
 import re
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,15 +14,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from chromium import FLAGS, find_chromium
 from PIL import Image
 
 from headviz.geometry.mesh import Mesh
 
-FLAGS = [
-    "--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist",
-    "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update",
-    "--disable-sync",
-]  # fmt: skip
 LOCAL = re.compile(r"(http://127\.0\.0\.1[:/]|file:///|blob:|data:)")
 
 #: Texts whose contrast with what lies behind them is below 4.5 : 1, as [text, ratio]; looks into shadow roots.
@@ -103,11 +98,11 @@ def browser() -> Iterator[Any]:
     """Chromium of the system, headless, drawing WebGL in software."""
     from playwright.sync_api import sync_playwright
 
-    found = [path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))]
-    if not found:
+    path = find_chromium()
+    if path is None:
         pytest.skip("no Chromium on the PATH; make test installs it where it may")
     with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=found[0], headless=True, args=FLAGS)
+        running = playwright.chromium.launch(executable_path=path, headless=True, args=FLAGS)
         yield running
         running.close()
 

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from viewers.node import run_module
 
 from headviz.errors import HeadvizError, InputError, MissingExtraError, OptionError, OutputError, RecordError
 from headviz.geometry.mesh import Mesh
@@ -18,6 +17,8 @@ from headviz.viewers import Viewer, look, page, shells, view_mesh, write_page
 from headviz.viewers.mesh import MeshState
 from headviz.viewers.record import Record
 from headviz.viewers.wire import pack
+
+from .node import run_module
 
 NUMBERS = [
     0, 1, -1, 0.5, 0.125, 1.125, 2.5, 1 / 3, 99.95, 99.96, 999.5, 1e3, 1234.5, 1e-4, 9.9951e-5, 1e-7, -3.14159e-9, 123456789.0, 1e12,
@@ -169,7 +170,9 @@ class TestWhichShell:
 
     def test_page_without_anywidget(self, viewer: Viewer, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(shells.importlib.util, "find_spec", lambda name: None)
-        assert "anywidget is not installed (pip install 'headviz[notebook]')" in viewer._repr_mimebundle_()["text/plain"]
+        assert (
+            "anywidget is not installed (pip install 'headviz[notebook]')" in viewer._repr_mimebundle_()["text/plain"]
+        )
 
     def test_picture_without_the_bundle(self, viewer: Viewer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.setattr(shells, "BUNDLE", tmp_path / "none.js")
