@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import argparse
 import io
-import math
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
 from headviz import __version__
+from headviz.commands import options as read
 from headviz.commands.console import BAD_INPUT, CLOSED_PIPE, INTERRUPTED, describe
 from headviz.errors import HeadvizError
 
@@ -67,12 +67,13 @@ def build_parser() -> argparse.ArgumentParser:
     _add_trace(
         commands.add_parser("trace", help="send rays through a shape, a mesh or a network, and record their steps")
     )
+    _add_view(commands.add_parser("view", help="look at a record, a mesh, a photograph's head, or a field"))
     models = commands.add_parser("models", help="list the models with their licences and measured quality")
     models.add_argument("--json", action="store_true", help="print the list as JSON")
     models.set_defaults(run=run_models)
     demo = commands.add_parser("demo", help="serve the page that turns a photograph into a head")
     demo.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s: this computer only)")
-    demo.add_argument("--port", type=_port, help="port to listen on (7860, or the next one that is free)")
+    demo.add_argument("--port", type=read.port, help="port to listen on (7860, or the next one that is free)")
     demo.add_argument("--open", action="store_true", help="open the page in the browser")
     demo.add_argument("--share", action="store_true", help="publish the page through Gradio's tunnel (off by default)")
     demo.set_defaults(run=run_demo)
@@ -87,14 +88,21 @@ def _add_reconstruct(parser: argparse.ArgumentParser) -> None:
     which = parser.add_mutually_exclusive_group()
     which.add_argument(
         "--face",
-        type=_face,
+        type=read.face,
         default="largest",
         metavar="largest|all|N",
         help="which face; 1 is the largest (%(default)s)",
     )
-    which.add_argument("--crop", type=_crop, metavar="L,T,R,B", help="look only inside this box, in pixels")
+    which.add_argument("--crop", type=read.crop, metavar="L,T,R,B", help="look only inside this box, in pixels")
     add("--model", default=DEFAULT_MODEL, metavar="NAME", help="one of `headviz models` (%(default)s)")
-    add("--texture-size", type=_texture_size, default=1024, metavar="PIXELS", help="side of the texture (%(default)s)")
+    add("--html", type=read.html, metavar="FILE", help="also write a page on which the way to the head can be watched")
+    add(
+        "--texture-size",
+        type=read.texture_size,
+        default=1024,
+        metavar="PIXELS",
+        help="side of the texture (%(default)s)",
+    )
     add("--json", action="store_true", help="print what was made as JSON")
     parser.set_defaults(run=run_reconstruct)
 
@@ -112,14 +120,15 @@ def _add_extract(parser: argparse.ArgumentParser) -> None:
     add("-o", "--output", type=Path, metavar="FILE", help="a .glb, .obj or .ply file (default: NAME_surface.glb)")
     add(
         "--resolution",
-        type=_whole(1, 16384),
+        type=read.whole(1, 16384),
         default=128,
         metavar="N",
         help="cells along the longest side (%(default)s)",
     )
     add("--method", choices=("octree", "dense"), default="octree", help="where to evaluate the field (%(default)s)")
     add("--prune", choices=("lipschitz", "sign"), default="lipschitz", help="how the octree drops cells (%(default)s)")
-    add("--bounds", type=_bounds, metavar="X,Y,Z,X,Y,Z", help="the box to look in (default: the field's own)")
+    add("--bounds", type=read.bounds, metavar="X,Y,Z,X,Y,Z", help="the box to look in (default: the field's own)")
+    add("--html", type=read.html, metavar="FILE", help="also write a page that shows the octree and every cell")
     add("--json", action="store_true", help="print what was made as JSON")
     parser.set_defaults(run=run_extract)
 
@@ -135,99 +144,41 @@ def _add_trace(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="an .npz file; the picture lies beside it (default: NAME_trace.npz)",
     )
-    add("--size", type=_whole(8, 4096), default=512, metavar="PIXELS", help="side of the picture (%(default)s)")
-    add("--yaw", type=_angle, default=25.0, metavar="DEGREES", help="seen from its left if positive (%(default)s)")
-    add("--pitch", type=_angle, default=5.0, metavar="DEGREES", help="seen from above if positive (%(default)s)")
-    add("--max-steps", type=_whole(1, 100_000), default=128, metavar="N", help="moves of a ray (%(default)s)")
-    add("--tolerance", type=_tolerance, metavar="METRES", help="a ray this near has hit (0.0003 of the shape's size)")
+    add("--size", type=read.whole(8, 4096), default=512, metavar="PIXELS", help="side of the picture (%(default)s)")
+    add("--yaw", type=read.angle, default=25.0, metavar="DEGREES", help="seen from its left if positive (%(default)s)")
+    add("--pitch", type=read.angle, default=5.0, metavar="DEGREES", help="seen from above if positive (%(default)s)")
+    add("--max-steps", type=read.whole(1, 100_000), default=128, metavar="N", help="moves of a ray (%(default)s)")
+    add(
+        "--tolerance",
+        type=read.tolerance,
+        metavar="METRES",
+        help="a ray this near has hit (0.0003 of the shape's size)",
+    )
     add(
         "--relaxation",
-        type=_relaxation,
+        type=read.relaxation,
         default="adaptive",
         metavar="W",
         help="1 to below 2, or adaptive (%(default)s)",
     )
+    add("--html", type=read.html, metavar="FILE", help="also write a page on which every ray can be watched")
     add("--json", action="store_true", help="print what was made as JSON")
     parser.set_defaults(run=run_trace)
 
 
-def _whole(low: int, high: int) -> Callable[[str], int]:
-    def parse(text: str) -> int:
-        if not text.isdecimal() or not low <= int(text) <= high:
-            raise argparse.ArgumentTypeError(f"should be a whole number from {low} to {high}; got {text!r}")
-        return int(text)
-
-    return parse
-
-
-def _bounds(text: str) -> tuple[float, ...]:
-    try:
-        numbers = tuple(float(part) for part in text.split(","))
-    except ValueError:
-        numbers = ()
-    if len(numbers) != 6:
-        raise argparse.ArgumentTypeError(f"should be six numbers, the lower and the upper corner; got {text!r}")
-    return numbers
-
-
-def _angle(text: str) -> float:
-    angle = _number(text)
-    if not math.isfinite(angle):
-        raise argparse.ArgumentTypeError(f"should be an angle in degrees; got {text!r}")
-    return angle
-
-
-def _relaxation(text: str) -> float | str:
-    if text == "adaptive":
-        return text
-    number = _number(text)
-    if not 1 <= number < 2:
-        raise argparse.ArgumentTypeError(f"should be a number from 1 to below 2, or adaptive; got {text!r}")
-    return number
-
-
-def _tolerance(text: str) -> float:
-    number = _number(text)
-    if not 0 < number < math.inf:
-        raise argparse.ArgumentTypeError(f"should be a positive number of metres; got {text!r}")
-    return number
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return math.nan
-
-
-def _face(text: str) -> str | int:
-    if text in ("largest", "all"):
-        return text
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"should be largest, all or a number from 1; got {text!r}")
-    return int(text)
-
-
-def _crop(text: str) -> tuple[float, float, float, float]:
-    try:
-        left, top, right, bottom = (float(part) for part in text.split(","))
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"should be four numbers LEFT,TOP,RIGHT,BOTTOM; got {text!r}") from None
-    if not (left < right and top < bottom):
-        raise argparse.ArgumentTypeError(f"should have LEFT < RIGHT and TOP < BOTTOM; got {text!r}")
-    return left, top, right, bottom
-
-
-def _texture_size(text: str) -> int:
-    if not text.isdecimal() or not 64 <= int(text) <= 8192:
-        raise argparse.ArgumentTypeError(f"should be a number of pixels from 64 to 8192; got {text!r}")
-    return int(text)
-
-
-def _port(text: str) -> int:
-    if not text.isdecimal() or int(text) > 65535:
-        raise argparse.ArgumentTypeError(f"should be a number from 0 to 65535; got {text!r}")
-    return int(text)
+def _add_view(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Show a record (.npz), a mesh, the head of a photograph, or rays through a network or a shape: as a page in "
+        "the browser, in a window, or as files."
+    )
+    add = parser.add_argument
+    add("source", metavar="FILE|SHAPE", help=f"a record (.npz), or {SOURCE}")
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--html", type=read.html, metavar="FILE", help="write the page to this file; open no browser")
+    how.add_argument("--png", type=read.picture, metavar="FILE", help="write a picture (.png, .svg or .pdf)")
+    how.add_argument("--window", action="store_true", help="open a window (needs the extra: headviz[desktop])")
+    add("--step", type=read.whole(0, 10**9), metavar="N", help="begin at this step (default: where it was left)")
+    parser.set_defaults(run=run_view)
 
 
 def run_reconstruct(options: argparse.Namespace) -> int:
@@ -249,6 +200,13 @@ def run_trace(options: argparse.Namespace) -> int:
     from headviz.commands import trace
 
     return trace.run(options)
+
+
+def run_view(options: argparse.Namespace) -> int:
+    """Show a file."""
+    from headviz.commands import view
+
+    return view.run(options)
 
 
 def run_demo(options: argparse.Namespace) -> int:

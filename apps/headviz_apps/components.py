@@ -66,6 +66,11 @@ def head_view(**options: Any) -> gr.HTML:
     return gr.HTML(html_template=_MOUNT, js_on_load=_bind("bindHead"), apply_default_css=False, **options)
 
 
+def steps_link(**options: Any) -> gr.HTML:
+    """A link to the page of the steps; the value holds its ``url``, or nothing while there is none."""
+    return gr.HTML(html_template=_MOUNT, js_on_load=_bind("bindSteps"), apply_default_css=False, **options)
+
+
 def downloads(**options: Any) -> gr.HTML:
     """Links to files; the value is a list of ``{"file": served file, "name", "what", "size"}``."""
     return gr.HTML(value=[], html_template=_DOWNLOADS, js_on_load=None, apply_default_css=False, **options)

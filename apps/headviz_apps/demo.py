@@ -97,10 +97,12 @@ def _launch(blocks: gr.Blocks, host: str, port: int | None, *, share: bool, brow
     from starlette.routing import Mount
     from starlette.staticfiles import StaticFiles
 
+    from headviz_apps import steps
     from headviz_apps.components import MOUNTS
     from headviz_apps.theme import css, theme
 
-    routes = [Mount(f"/{path}", StaticFiles(directory=folder)) for path, folder in MOUNTS.items()]
+    folders = {**MOUNTS, steps.MOUNT: steps.folder()}
+    routes = [Mount(f"/{path}", StaticFiles(directory=folder)) for path, folder in folders.items()]
     try:
         _, local, public = blocks.launch(
             server_name=host,

@@ -9,15 +9,18 @@ from typing import Any
 
 import gradio as gr
 
-from headviz.errors import HeadvizError
+from headviz.errors import HeadvizError, InputError
 from headviz.models import registry
-from headviz_apps import photo, report
-from headviz_apps.components import crop_box, downloads, head_view, photo_input, served, uploaded
+from headviz.models.reconstruction import Reconstruction
+from headviz_apps import photo, report, steps
+from headviz_apps.components import crop_box, downloads, head_view, photo_input, served, steps_link, uploaded
 from headviz_apps.make import Made, models
 from headviz_apps.work import Watched
 
 QUEUE = 8  #: jobs that wait; more are turned away with a message
 CLEAN = (600, 3600)  #: seconds: every ten minutes, files older than an hour are deleted
+
+GONE = "the head was made more than an hour ago and is gone; make it again"
 
 Update = dict[Any, Any]
 
@@ -27,6 +30,7 @@ class Page:
 
     def __init__(self) -> None:
         self.path = gr.State()  # the photograph as it was uploaded
+        self.result = gr.State(time_to_live=CLEAN[1])  # the head as the model made it
         with gr.Row(elem_classes="hv-columns"):
             with gr.Column(scale=4, min_width=280, elem_classes="hv-left"):
                 self._lay_photo()
@@ -77,6 +81,11 @@ class Page:
     def _lay_result(self) -> None:
         _html("<h2>Result</h2>")
         self.empty = _html('<p class="hv-quiet">Files, times and measurements appear here.</p>', "empty")
+        with gr.Column(visible=False, elem_id="steps-part") as self.watch_part:
+            self.watch = gr.Button("Watch the steps", size="sm", elem_id="watch")
+            _html(f'<p class="hv-hint">{steps.HINT}</p>')
+            self.watched = _html(name="watched")
+            self.link = steps_link(elem_id="steps-link")
         self.downloads = downloads(elem_id="downloads")
         self.report = _html(name="report")
 
@@ -96,8 +105,11 @@ class Page:
         )
         self.another.click(self.leave, None, photo_parts, queue=False, **quiet)
         result_parts = [self.problem, self.steps, self.estimate, self.head, self.overlay, self.texture, self.confidence]
-        result_parts += [self.empty, self.downloads, self.report, self.make]
+        result_parts += [self.empty, self.downloads, self.report, self.make, self.result, self.watch_part, self.watched]
+        result_parts.append(self.link)
         self.make.click(self.run, [self.path, self.crop, self.model], result_parts, concurrency_limit=1, **quiet)
+        steps_parts = [self.problem, self.watch, self.watched, self.link]
+        self.watch.click(self.draw_steps, self.result, steps_parts, js=steps.OPEN_TAB, concurrency_limit=1, **quiet)
         self.model.change(self.describe, self.model, [self.card, self.estimate], **quiet)
 
     def describe(self, name: str) -> tuple[str, str]:
@@ -167,7 +179,28 @@ class Page:
                 self.downloads: download_values(made.files),
                 self.report: report.tables(made.result),
                 self.make: gr.update(interactive=True),
+                self.result: made.result,
+                self.watch_part: gr.update(visible=True),
+                self.watched: "",
+                self.link: None,
             }
+
+    def draw_steps(self, result: Reconstruction | None) -> Iterator[Update]:
+        """Make the page on which the way to the head can be watched."""
+        if result is None:  # kept for an hour
+            yield {self.problem: report.message(InputError(GONE)), self.link: {"failed": True}}
+            return
+        yield {self.problem: "", self.watch: gr.update(interactive=False), self.link: None}
+        job = Watched(lambda progress: steps.make_page(result, progress))
+        for progress in job:
+            yield {self.watched: report.steps(progress)}
+        error = job.error()
+        free = gr.update(interactive=True)
+        if error is not None:
+            problem = report.message(error)
+            yield {self.problem: problem, self.watched: "", self.watch: free, self.link: {"failed": True}}
+            return
+        yield {self.watched: "", self.watch: free, self.link: {"url": job.result()}}
 
 
 def head_value(made: Made) -> dict[str, Any]:

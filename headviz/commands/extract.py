@@ -26,7 +26,7 @@ def run(options: argparse.Namespace) -> int:
     """Extract a surface, write it, say what it took."""
     output = options.output or Path(f"{source_name(options.source)}_surface.glb")
     check_suffix(output)
-    check_targets(options.source, output)
+    check_targets(options.source, output, *([] if options.html is None else [options.html]))
     progress = Progress(1)
     progress.name = "extract"
     started = time.perf_counter()
@@ -40,19 +40,57 @@ def run(options: argparse.Namespace) -> int:
                 method=options.method,
                 prune=options.prune,
                 bounds=None if options.bounds is None else torch.tensor(options.bounds).reshape(2, 3),
+                record=options.html is not None,
                 progress=progress,
             )
         progress(f"writing {output.name}")
         WRITERS[output.suffix.lower()](output, found.mesh)
+        if options.html is not None:
+            notes += write_html(options, source, found, progress)
     finally:
         progress.clear()
     made = as_json(options.source, source, found, output)
+    if options.html is not None:
+        made["html"] = str(options.html)
     made["seconds"] = round(time.perf_counter() - started, 3)
     made["warnings"] = notes
     for note in notes:
         print(f"headviz: warning: {note}", file=sys.stderr)
     print(json.dumps(made, indent=2) if options.json else sentence(made))
     return 0
+
+
+def write_html(
+    options: argparse.Namespace, source: Source, found: Extraction, progress: Callable[[str], None]
+) -> list[str]:
+    """Write the page with the octree and the cells of an extraction.
+
+    Returns:
+        What is missing on it, one sentence each.
+    """
+    from headviz.viewers import view_octree, write_page
+    from headviz.viewers.cubes import MOST, CubesState, CubesViewer, record_of
+    from headviz.viewers.viewer import Viewer
+
+    progress("writing the page: the octree")
+    prune = options.prune if options.method == "octree" else None
+    bounds = None if options.bounds is None else torch.tensor(options.bounds).reshape(2, 3)
+    title = f"Octree of {source.name}: where it was evaluated, and why"
+    viewers: list[Viewer] = [
+        view_octree(source.field, resolution=options.resolution, prune=prune, bounds=bounds, title=title)
+    ]
+    notes = []
+    assert found.history is not None
+    if len(found.history.cells) > MOST:
+        notes.append(
+            f"the page has the octree alone: of {len(found.history.cells):,} cells at most {MOST:,} can be shown"
+        )
+    else:
+        progress("writing the page: the cells")
+        cubes = CubesViewer(record_of(found), CubesState(), f"Surface of {source.name}, cell by cell")
+        viewers.append(cubes.at(step=cubes.steps // 2))
+    write_page(options.html, viewers, title=f"Extraction of {source.name}")
+    return notes
 
 
 def check_suffix(output: Path) -> None:

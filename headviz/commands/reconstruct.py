@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import sys
@@ -71,7 +72,10 @@ def run(options: argparse.Namespace) -> int:
     """Make a head from every picture; say at the end what failed."""
     if options.output is not None:
         check_folder(options.output)
+    if options.html is not None:
+        check_folder(options.html.parent)
     jobs, outcomes = plan(options.photos, options.output)
+    pages = page_names(options.html)
     progress = Progress(len(jobs))
     batch = len(jobs) + len(outcomes) > 1
     for outcome in outcomes:
@@ -80,7 +84,7 @@ def run(options: argparse.Namespace) -> int:
         with LazyModel(options.model, options.texture_size) as model:
             for job in jobs:
                 progress.name = job.photo.name
-                for outcome in reconstruct(job, options, model, progress):
+                for outcome in reconstruct(job, options, model, progress, pages):
                     outcomes.append(outcome)
                     progress.clear()
                     tell(outcome, quiet=options.json)
@@ -166,7 +170,15 @@ def check_folder(folder: Path) -> None:
         raise OutputError(f"{nearest}: no permission to write there")
 
 
-def reconstruct(job: Job, options: argparse.Namespace, model: LazyModel, progress: Progress) -> Iterator[Outcome]:
+def page_names(first: Path | None) -> Iterator[Path | None]:
+    """Where the pages of the heads go: FILE.html, then FILE_2.html and so on; ``None`` where none is wanted."""
+    for number in itertools.count(1):
+        yield first if first is None or number == 1 else first.with_name(f"{first.stem}_{number}{first.suffix}")
+
+
+def reconstruct(
+    job: Job, options: argparse.Namespace, model: LazyModel, progress: Progress, pages: Iterator[Path | None]
+) -> Iterator[Outcome]:
     """Make the heads of one picture, one outcome per face."""
     progress("reading")
     try:
@@ -181,7 +193,7 @@ def reconstruct(job: Job, options: argparse.Namespace, model: LazyModel, progres
     for number, box in faces:
         folder = job.folder / f"face_{number}" if len(faces) > 1 else job.folder
         try:
-            made = make_head(loaded, photo, box, folder, progress)
+            made = make_head(loaded, photo, box, folder, progress, pages)
             yield Outcome(job.photo, number, made=made)
         except (InputError, OSError) as error:
             yield Outcome(job.photo, number, error=describe(error))
@@ -226,14 +238,20 @@ def crop_box(photo: Photo, crop: tuple[float, float, float, float]) -> Box:
 
 
 def make_head(
-    model: Reconstructor, photo: Photo, box: Box | None, folder: Path, progress: Callable[[str], None]
-) -> dict[str, Any]:
-    """Make one head, write it, and tell what was made."""
+    model: Reconstructor, photo: Photo, box: Box | None, folder: Path, progress: Callable[[str], None],
+    pages: Iterator[Path | None],
+) -> dict[str, Any]:  # fmt: skip
+    """Make one head, write it and its page where one is wanted, and tell what was made."""
     start = time.perf_counter()
     hints = {"progress": progress, "focal_35mm": photo.focal_35mm}
     reconstruction = registry.reconstruct(model, photo.pixels, crop=box, **hints)
     progress("writing")
     files = write_reconstruction(reconstruction, folder)
+    page = next(pages)
+    if page is not None:
+        from headviz.viewers.reconstruction import view_reconstruction
+
+        files.append(view_reconstruction(reconstruction, title="From a photograph to a head").to_html(page))
     seconds = time.perf_counter() - start
     return {
         "folder": str(folder),

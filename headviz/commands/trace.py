@@ -7,6 +7,7 @@ import json
 import math
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +17,16 @@ from PIL import Image
 
 from headviz.commands.console import Progress
 from headviz.commands.fields import Source, check_targets, collected_warnings, load_source, require_space, source_name
-from headviz.errors import BoundsError, OutputError
-from headviz.geometry.camera import Camera, look_at_head
+from headviz.errors import OutputError
 from headviz.geometry.files import atomic_write
 from headviz.geometry.trace_history import Status
 from headviz.render.cones import TraceSettings
-from headviz.render.traced import TracedImage, trace_camera
+from headviz.render.traced import TracedImage, camera_around, tolerance_for, trace_camera
+from headviz.viewers.page import bundle
+from headviz.viewers.record import Record, array
+from headviz.viewers.trace import TraceViewer, viewer_of
+from headviz.viewers.trace_record import trace_record
 from headviz.viewers.traced import traced_picture, warnings_of
-
-FOCAL = 3.0  #: in units of the picture's size
-FILLED = 0.47  #: how far the box reaches from the middle, in the same units
 
 
 def run(options: argparse.Namespace) -> int:
@@ -33,7 +34,11 @@ def run(options: argparse.Namespace) -> int:
     output = options.output or Path(f"{source_name(options.source)}_trace.npz")
     if output.suffix.lower() != ".npz":
         raise OutputError(f"{output} should end with .npz")
-    check_targets(options.source, output, output.with_suffix(".png"))
+    targets = [output, output.with_suffix(".png")]
+    if options.html is not None:
+        bundle()  # without it there is no page: better to know before the rays are traced
+        targets.append(options.html)
+    check_targets(options.source, *targets)
     progress = Progress(1)
     progress.name = "trace"
     started = time.perf_counter()
@@ -41,17 +46,24 @@ def run(options: argparse.Namespace) -> int:
         with collected_warnings() as notes:
             source = load_source(options.source, progress)
             require_space(source)
-            camera = camera_around(source, options)
-            tolerance = tolerance_for(source, camera) if options.tolerance is None else options.tolerance
+            camera = camera_around(source.field, yaw=options.yaw, pitch=options.pitch, size=options.size)
+            tolerance = tolerance_for(source.field, camera) if options.tolerance is None else options.tolerance
+            title = source.name if source.kind != "shape" else options.source
             settings = TraceSettings(max_steps=options.max_steps, tolerance=tolerance, relaxation=options.relaxation)
             progress(f"tracing {options.size} × {options.size} rays")
             with torch.no_grad():  # nobody asks for gradients of the hits, and they would be evaluations too
                 image = trace_camera(source.field, camera, settings=settings, record=True)
+            progress("finding the back and a preview of the surface")
+            record = trace_record(image, camera, field=source.field, settings=settings)
         progress(f"writing {output.name}")
-        picture = write(image, output, title=source.name if source.kind != "shape" else options.source)
+        viewer = viewer_of(record, title=title)
+        files = [output, write(viewer, record, image, output, title=title)]
+        if options.html is not None:
+            progress(f"writing {options.html.name}")
+            files.append(viewer.to_html(options.html))
     finally:
         progress.clear()
-    made = as_json(options.source, source, image, (output, picture))
+    made = as_json(options.source, source, image, files)
     made["seconds"] = round(time.perf_counter() - started, 3)
     made["tolerance_m"] = settings.tolerance
     made["warnings"] = [*notes, *warnings_of(image)]
@@ -61,61 +73,25 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def camera_around(source: Source, options: argparse.Namespace) -> Camera:
-    """A camera that sees the whole box of a field.
-
-    Raises:
-        BoundsError: the box is infinite.
-    """
-    low, high = source.field.bounds.detach().float().cpu()
-    half = (high - low) / 2
-    if not bool(torch.isfinite(half).all()) or not float(half.max()) > 0:
-        raise BoundsError(f"{source.name} has no finite box to look at; cut it: (…) & box(0.2)")
-    middle = ((low + high) / 2).tolist()
-    view = {
-        "yaw": math.radians(options.yaw),
-        "pitch": math.radians(options.pitch),
-        "target": (middle[0], middle[1], middle[2]),
-        "focal": FOCAL,
-        "size": options.size,
-    }
-    corners = torch.cartesian_prod(*[torch.tensor([-1.0, 1.0])] * 3) * half
-    x, y, z = (corners @ look_at_head(**view).rotation.T).unbind(1)
-    distance = float((z + FOCAL * torch.maximum(x.abs(), y.abs()) / FILLED).max())
-    return look_at_head(**view, distance=distance)
-
-
-def tolerance_for(source: Source, camera: Camera) -> float:
-    """How near a ray must come: a small part of the box, but more than single precision leaves uncertain.
-
-    It is 0.1 mm for a head.
-    """
-    low, high = source.field.bounds.detach().float().cpu()
-    distance = float(torch.linalg.vector_norm(camera.position - (low + high) / 2))
-    return max(3e-4 * float((high - low).max()), 8 * torch.finfo(torch.float32).eps * distance)
-
-
-def write(image: TracedImage, output: Path, *, title: str) -> Path:
-    """Write the record, and the picture beside it.
+def write(viewer: TraceViewer, record: Record, image: TracedImage, output: Path, *, title: str) -> Path:
+    """Write the record, which a viewer opens and any program that reads ``.npz`` can use, and the picture beside it.
 
     Returns:
         The picture's file.
     """
     history = image.trace.history
     assert history is not None
-    arrays: dict[str, Any] = dict(history.arrays())
-    maps = {"depth": image.depth, "normals": image.normals, "steps": image.steps, "mask": image.mask}
-    arrays |= {name: value.detach().cpu().numpy() for name, value in maps.items()}
-    arrays |= {"status": image.trace.status.reshape(image.mask.shape).cpu().numpy()}
-    with atomic_write(output) as file:
-        np.savez_compressed(file, **arrays)
+    relaxation = np.asarray(math.nan if isinstance(history.relaxation, str) else history.relaxation)  # "adaptive": NaN
+    arrays = {**history.arrays(), "relaxation": relaxation, **record.arrays, "mask": array(image.mask)}
+    arrays.setdefault("normals", array(image.normals))
+    Record(record.kind, record.facts, arrays).save(output, state={**viewer.state.plain(), "title": title})
     picture = output.with_suffix(".png")
     with atomic_write(picture) as file:
         Image.fromarray(traced_picture(image, title=title)).save(file, format="PNG")
     return picture
 
 
-def as_json(text: str, source: Source, image: TracedImage, files: tuple[Path, Path]) -> dict[str, Any]:
+def as_json(text: str, source: Source, image: TracedImage, files: Sequence[Path]) -> dict[str, Any]:
     """What was made, as plain values."""
     trace = image.trace
     return {

@@ -67,8 +67,8 @@ class GridField(ArrayField):
         if not self.samples.is_floating_point():
             self.samples = self.samples.to(torch.get_default_dtype())
         start = [0.0] * len(shape) if origin is None else origin
-        self.origin = torch.as_tensor(start).detach().to(self.samples)
-        self.spacing = torch.as_tensor(spacing).detach().to(self.samples)
+        self.origin = torch.as_tensor(start, dtype=self.samples.dtype).detach().to(self.samples)
+        self.spacing = torch.as_tensor(spacing, dtype=self.samples.dtype).detach().to(self.samples)
         if self.spacing.ndim == 0:
             self.spacing = self.spacing.repeat(len(shape))
         self._check(len(shape))

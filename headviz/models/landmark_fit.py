@@ -203,6 +203,7 @@ class LandmarkFit:
                 "identity": fitted.identity,
                 "influence": fitted.fit.influence.float(),
                 "uncertainty": self.uncertainty,
+                "average": self.head.mean,
             },
             timings=timings,
             model=NAME,

@@ -11,14 +11,17 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from headviz.errors import InputError, RayError
-from headviz.geometry.camera import Camera
+from headviz.errors import BoundsError, InputError, RayError
+from headviz.geometry.camera import Camera, look_at_head
 from headviz.geometry.field import Field, evaluate
 from headviz.geometry.trace import sphere_trace
 from headviz.geometry.trace_history import SphereTrace
 from headviz.render.colormap import viridis
 from headviz.render.cones import AskedOnce, TraceSettings, cone_starts
 from headviz.render.shade import BACKGROUND, SKIN, Light, headlight, irradiance
+
+FOCAL = 3.0  #: of a camera that sees a whole box, in units of the picture's size
+FILLED = 0.47  #: how far the box reaches from the middle, in the same units
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,3 +170,40 @@ def surface_normals(
     gradient = torch.stack([after - before for after, before in zip(ends[::2], ends[1::2], strict=True)], dim=1)
     normals = torch.nn.functional.normalize(gradient, dim=1, eps=1e-20)
     return normals, "differences", len(points) * (1 + 2 * points.shape[1])
+
+
+def camera_around(field: Field, *, yaw: float = 0.0, pitch: float = 0.0, size: int = 512) -> Camera:
+    """A camera that sees the whole box of a field.
+
+    Args:
+        field: in space.
+        yaw: degrees; positive sees it from the head's left.
+        pitch: degrees; positive sees it from above.
+        size: width and height, pixels.
+
+    Raises:
+        BoundsError: the box is infinite.
+    """
+    low, high = field.bounds.detach().float().cpu()
+    half = (high - low) / 2
+    if not bool(torch.isfinite(half).all()) or not float(half.max()) > 0:
+        raise BoundsError("the field has no finite box to look at; cut it: (…) & box(0.2)")
+    x, y, z = ((low + high) / 2).tolist()
+    angles = math.radians(yaw), math.radians(pitch)
+
+    def at(distance: float) -> Camera:
+        return look_at_head(yaw=angles[0], pitch=angles[1], target=(x, y, z), focal=FOCAL, size=size, distance=distance)
+
+    corners = torch.cartesian_prod(*[torch.tensor([-1.0, 1.0])] * 3) * half
+    across, up, away = (corners @ at(1.0).rotation.T).unbind(1)
+    return at(float((away + FOCAL * torch.maximum(across.abs(), up.abs()) / FILLED).max()))
+
+
+def tolerance_for(field: Field, camera: Camera) -> float:
+    """How near a ray must come, metres: a small part of the box, but more than single precision leaves uncertain.
+
+    It is 0.1 mm for a head.
+    """
+    low, high = field.bounds.detach().float().cpu()
+    distance = float(torch.linalg.vector_norm(camera.position.cpu() - (low + high) / 2))
+    return max(3e-4 * float((high - low).max()), 8 * torch.finfo(torch.float32).eps * distance)

@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 from string import Template
 
-from headviz.viewers.page import bundle
+from headviz.viewers.page import LOADER, packed_bundle
 
 # No outside address can be reached from the page: its own policy forbids it.
 _PAGE = Template("""<!doctype html>
@@ -16,7 +16,7 @@ _PAGE = Template("""<!doctype html>
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src 'unsafe-inline' data:;
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src 'unsafe-inline' data: blob:;
  style-src 'unsafe-inline'; img-src data: blob:; connect-src data: blob:">
 <link rel="icon" href="data:,">
 <title>$title</title>
@@ -36,8 +36,10 @@ h1 { margin: 0 0 16px; font-size: 20px; line-height: 1.2; overflow-wrap: anywher
 </main>
 <script type="application/json" id="content">$content</script>
 <script type="text/plain" id="glb">$glb</script>
+<script type="text/plain" id="module">$module</script>
 <script type="module">
-import { mountHead } from "data:text/javascript;base64,$module";
+$loader
+const { mountHead } = await loadModule();
 const text = (id) => document.getElementById(id).textContent;
 const glb = Uint8Array.from(atob(text("glb")), (letter) => letter.charCodeAt(0));
 window.head = mountHead(document.getElementById("head"), { glb, ...JSON.parse(text("content")) });
@@ -72,5 +74,6 @@ def head_page(glb: bytes, title: str, caption: str, expression: Mapping[str, flo
         caption=html.escape(caption),
         content=json.dumps(content).replace("<", "\\u003c"),
         glb=base64.b64encode(glb).decode("ascii"),
-        module=base64.b64encode(bundle().read_bytes()).decode("ascii"),
+        module=packed_bundle(),
+        loader=LOADER,
     )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import functools
+import gzip
 import html
 import json
 from collections.abc import Sequence
@@ -24,7 +26,7 @@ _PAGE = Template("""<!doctype html>
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src 'unsafe-inline' data:;
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src 'unsafe-inline' data: blob:;
  style-src 'unsafe-inline'; img-src data: blob:; connect-src data: blob:">
 <meta name="generator" content="headviz">
 <link rel="icon" href="data:,">
@@ -47,13 +49,22 @@ section + section { margin-top: 40px; }
 $heading$sections
 </main>
 $data
+<script type="text/plain" id="module">$module</script>
 <script type="module">
-import { openPage } from "data:text/javascript;base64,$module";
+$loader
+const { openPage } = await loadModule();
 openPage($options);
 </script>
 </body>
 </html>
 """)
+#: Unpacks the browser module, which travels compressed: a third of its size.
+LOADER = """async function loadModule() {
+  const packed = await fetch(`data:application/gzip;base64,${document.getElementById("module").textContent}`);
+  const code = await new Response(packed.body.pipeThrough(new DecompressionStream("gzip"))).blob();
+  const address = URL.createObjectURL(new Blob([code], { type: "text/javascript" }));
+  return import(address).finally(() => URL.revokeObjectURL(address));
+}"""
 _SECTION = Template("""<section id="viewer-$index"><noscript><p>$title: $caption</p>
 <p>The picture needs JavaScript.</p></noscript></section>""")
 
@@ -72,10 +83,25 @@ def bundle() -> Path:
     return BUNDLE
 
 
+def packed_bundle() -> str:
+    """The browser module for a page: gzip, base64.
+
+    Raises:
+        HeadvizError: it has not been built.
+    """
+    return _packed_bundle(bundle(), bundle().stat().st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=1)
+def _packed_bundle(path: Path, _changed: int) -> str:
+    return base64.b64encode(gzip.compress(path.read_bytes(), 9, mtime=0)).decode("ascii")
+
+
 def page(viewers: Sequence[Viewer], *, title: str = "", theme: str = "auto", note: str = "") -> str:
     """Viewers below each other as the text of one page; see :func:`write_page`."""
     if not viewers:
         raise InputError("a page should have at least one viewer; there is none")
+    heading = title or (viewers[0].title if len(viewers) == 1 else "")  # several viewers have headings of their own
     title = title or viewers[0].title or viewers[0].kind
     sections = [
         _SECTION.substitute(index=k, title=html.escape(one.title or one.kind), caption=html.escape(one.caption))
@@ -88,20 +114,22 @@ def page(viewers: Sequence[Viewer], *, title: str = "", theme: str = "auto", not
     options = {
         "theme": theme,
         "note": note,
-        "viewers": [_options(viewer, titled=len(viewers) > 1) for viewer in viewers],
+        "viewers": [options_of(viewer) | ({} if len(viewers) > 1 else {"title": ""}) for viewer in viewers],
     }
     return _PAGE.substitute(
         title=html.escape(title),
-        heading=f"<h1>{html.escape(title)}</h1>\n",
+        heading=f"<h1>{html.escape(heading)}</h1>\n" if heading else "",
         sections="\n".join(sections),
         data="\n".join(data),
-        module=base64.b64encode(bundle().read_bytes()).decode("ascii"),
+        module=packed_bundle(),
+        loader=LOADER,
         options=json.dumps(options).replace("<", "\\u003c"),
     )
 
 
-def _options(viewer: Viewer, *, titled: bool) -> dict[str, Any]:
-    return {"title": viewer.title if titled else "", "link": viewer.link, "module": viewer.module_text()}
+def options_of(viewer: Viewer) -> dict[str, Any]:
+    """What the browser is told beside the record and the state."""
+    return {"title": viewer.title, "link": viewer.link, "module": viewer.module_text()}
 
 
 def packed(viewer: Viewer, *, level: int = 6) -> bytes:
@@ -128,15 +156,10 @@ def write_page(
     """
     if theme not in THEMES:
         raise InputError(f"theme should be one of {', '.join(THEMES)}; it is {theme!r}")
-    shared = [linked_by(viewer, "page") if linked and len(viewers) > 1 else viewer for viewer in viewers]
+    shared = [
+        viewer.linked("page") if linked and len(viewers) > 1 and viewer.link is None else viewer for viewer in viewers
+    ]
     text = page(shared, title=title, theme=theme)
     with atomic_write(path) as file:
         file.write(text.encode("utf-8"))
     return Path(path)
-
-
-def linked_by(viewer: Viewer, link: str) -> Viewer:
-    """The viewer with this link, unless it has one."""
-    from dataclasses import replace
-
-    return viewer if viewer.link is not None else replace(viewer, link=link)

@@ -128,7 +128,8 @@ def write_motion(viewer: Viewer, path: Path | str, *, seconds: float | None = No
     pace = seconds if seconds is not None else max(0.08, min(0.5, 12 / max(1, viewer.steps)))
     drawn = list(frames(viewer, dpi=dpi))
     if path.suffix.lower() == ".gif":
-        palette = [frame.quantize(128, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE) for frame in drawn]
+        shared = _palette(drawn)
+        palette = [frame.quantize(palette=shared, dither=Image.Dither.NONE) for frame in drawn]
         waits = [int(1000 * pace)] * (len(drawn) - 1) + [int(1000 * pace) + 1500]
         with atomic_write(path) as file:
             palette[0].save(file, "GIF", save_all=True, append_images=palette[1:], duration=waits, loop=0)
@@ -136,6 +137,22 @@ def write_motion(viewer: Viewer, path: Path | str, *, seconds: float | None = No
     with atomic_write(path) as file:
         file.write(_film(drawn, 2 / pace))
     return path
+
+
+def _palette(drawn: list[Image.Image]) -> Image.Image:
+    """One palette for all frames, in which the look's colours are exact: small marks must keep theirs."""
+    some = drawn[:: max(1, len(drawn) // 6)]
+    tall = Image.new("RGB", (some[0].width, some[0].height * len(some)))
+    for row, frame in enumerate(some):
+        tall.paste(frame, (0, row * frame.height))
+    exact = (look.CURRENT, look.HIT, look.WRONG, look.INSIDE, look.OUTSIDE, look.MISSED, look.PAPER, look.INK)
+    reserved = [int(color[k : k + 2], 16) for color in exact for k in (1, 3, 5)]
+    found = (
+        tall.quantize(256 - len(exact), method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).getpalette() or []
+    )
+    made = Image.new("P", (1, 1))
+    made.putpalette([*found[: 3 * (256 - len(exact))], *reserved])
+    return made
 
 
 def _film(drawn: list[Image.Image], rate: float) -> bytes:

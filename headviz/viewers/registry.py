@@ -6,11 +6,32 @@ from dataclasses import replace
 from pathlib import Path
 
 from headviz.errors import OptionError, RecordError
+from headviz.viewers.cubes import CubesViewer
 from headviz.viewers.mesh import MeshViewer
+from headviz.viewers.obj import ObjViewer
+from headviz.viewers.octree import OctreeViewer
+from headviz.viewers.quadtree import QuadtreeViewer
+from headviz.viewers.ray import RayViewer
+from headviz.viewers.reconstruction import ReconstructionViewer
 from headviz.viewers.record import load
+from headviz.viewers.squares import SquaresViewer
+from headviz.viewers.trace import TraceViewer
 from headviz.viewers.viewer import Viewer
 
-KINDS: dict[str, type[Viewer]] = {viewer.kind: viewer for viewer in (MeshViewer,)}
+KINDS: dict[str, type[Viewer]] = {
+    viewer.kind: viewer
+    for viewer in (
+        CubesViewer,
+        MeshViewer,
+        ObjViewer,
+        ReconstructionViewer,
+        SquaresViewer,
+        TraceViewer,
+        OctreeViewer,
+        QuadtreeViewer,
+        RayViewer,
+    )
+}
 
 
 def register(kind: type[Viewer]) -> type[Viewer]:

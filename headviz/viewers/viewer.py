@@ -126,6 +126,10 @@ class Viewer(ABC):
         """
         return replace(self, state=self.state.changed(changes))
 
+    def linked(self: Self, link: str | None) -> Self:
+        """The same viewer with a link: all that have it share camera and cursor, in a notebook or on a page."""
+        return replace(self, link=link)
+
     def widget(self) -> Any:
         """A live widget for notebooks; its ``state`` follows the browser, and may be assigned.
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from headviz.errors import MissingExtraError
-from headviz.viewers.page import bundle, packed
+from headviz.viewers.page import bundle, options_of, packed
 from headviz.viewers.viewer import Viewer
 
 LIVE = "Live: what is chosen here is in the widget's state, and the other way round."
@@ -46,27 +48,33 @@ def widget_type() -> type[Any]:
             super().__init__(
                 packed=packed(viewer, level=1),
                 state=viewer.state.plain(),
-                options={
-                    "title": viewer.title,
-                    "link": viewer.link,
-                    "note": LIVE,
-                    "module": viewer.module_text(),
-                },
+                options={"note": LIVE, **options_of(viewer)},
             )
 
         @traitlets.validate("state")
-        def _complete(self, proposal: Any) -> dict[str, Any]:
-            """A partial state changes what it names; one that the viewer refuses is refused here too."""
-            known = {name: value for name, value in proposal["value"].items() if name in self._viewer.state.plain()}
-            changes = {**(self.state or {}), **known}
-            return dict(self._viewer.at(**changes).state.plain())
+        def _follow(self, proposal: Any) -> dict[str, Any]:
+            self._viewer = followed(self._viewer, proposal["value"])
+            return self._viewer.state.plain()
 
         @property
         def viewer(self) -> Viewer:
             """The viewer in its present state."""
-            return self._viewer.at(**self.state)
+            return self._viewer
 
     return ViewerWidget
+
+
+def followed(viewer: Viewer, state: Mapping[str, Any]) -> Viewer:
+    """The viewer in the state that a browser or a person has given; what the viewer refuses is refused.
+
+    A part of a state changes what it names, by the viewer's own rules. The browser sends whole states, to which it has
+    applied these rules itself.
+    """
+    fields = viewer.state.plain()
+    known = {name: value for name, value in state.items() if name in fields}
+    if len(known) < len(fields):
+        return viewer.at(**known)
+    return replace(viewer, state=viewer.state.changed(known))
 
 
 def widget_of(viewer: Viewer) -> Any:

@@ -16,7 +16,7 @@ from headviz.geometry.mesh import Mesh
 from headviz.viewers.head import head_page
 
 BACKGROUND = {"light": (0xF6, 0xF5, 0xF2), "dark": (0x15, 0x17, 0x1A)}
-READY = "window.head?.state.ready && !window.head.state.moving"
+READY = "window.head?.state?.ready && !window.head.state.moving"
 browser_test = pytest.mark.browser
 
 

@@ -12,7 +12,15 @@ import { Shell } from "./core/shell.js";
 import { discard, linesOf, surfaceOf } from "./core/space.js";
 import { fromBase64, unpack } from "./core/wire.js";
 import { mountHead } from "./head.js";
+import cubes from "./cubes.js";
 import mesh from "./mesh.js";
+import ray from "./ray.js";
+import obj from "./obj.js";
+import octree from "./octree.js";
+import quadtree from "./quadtree.js";
+import reconstruction from "./reconstruction.js";
+import squares from "./squares.js";
+import trace from "./trace.js";
 
 export { mountHead, unpack };
 
@@ -25,7 +33,7 @@ const THREE = {
 /** What a viewer of another package may use. */
 const TOOLKIT = { h, count, length, number, COLOR, greyOf, painted, scaleOf, discard, linesOf, surfaceOf, THREE };
 
-const VIEWERS = new Map([mesh].map((viewer) => [viewer.kind, viewer]));
+const VIEWERS = new Map([cubes, mesh, obj, octree, quadtree, ray, reconstruction, squares, trace].map((viewer) => [viewer.kind, viewer]));
 
 /**
  * Adds a viewer from the text of an ES module whose default export is `(toolkit) => viewer`; see docs/add-a-viewer.md.
@@ -54,6 +62,7 @@ export async function mountViewer(element, packed, options = {}) {
     if (options.module && !VIEWERS.has(record.kind)) await addViewer(options.module);
     const viewer = VIEWERS.get(record.kind);
     if (viewer === undefined) throw new Error(`there is no viewer of kind ${record.kind}`);
+    await viewer.prepare?.(record);
     if (options.state) record.state = { ...record.state, ...options.state };
     return new Shell(element, viewer, record, options).handle;
   } catch (error) {

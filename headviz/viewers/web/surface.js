@@ -12,6 +12,7 @@ const INK = { light: "#1d1f22", dark: "#e8e6e1" };
 // texture gets mostly even light with a hint of shading; plain skin needs shading to be read.
 const LIGHTS = {
   texture: { even: 0.86, lamp: 0.14 },
+  confidence: { even: 0.86, lamp: 0.14 },
   plain: { even: 0.38, lamp: 0.62 },
   wireframe: { even: 1, lamp: 0 },
 };
@@ -70,7 +71,7 @@ export class Surface {
     this.lines.push(lines);
   }
 
-  /** "texture", "plain" or "wireframe". */
+  /** "texture", "plain" or "wireframe"; or "confidence", where a viewer has added that material. */
   setMode(mode) {
     this.mode = mode;
     const { even, lamp } = LIGHTS[mode];

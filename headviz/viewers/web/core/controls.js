@@ -1,7 +1,7 @@
 // Sliders, choices, switches and the step slider. Each shows the state and changes it; none keeps anything itself.
 
 import { h, unique } from "./dom.js";
-import { number } from "./format.js";
+import { grouped, number } from "./format.js";
 
 /** The controls of one viewer: every one has show(state), which follows the state. */
 export class Controls {
@@ -144,7 +144,7 @@ export class Transport {
     this.slider.max = String(Math.max(0, steps - 1));
     this.slider.value = String(state.step);
     this.slider.style.setProperty("--part", `${(100 * state.step) / Math.max(1, steps - 1)}%`);
-    const text = `${word} ${state.step} / ${Math.max(0, steps - 1)}`;
+    const text = `${word} ${grouped(state.step)} / ${grouped(Math.max(0, steps - 1))}`;
     this.slider.setAttribute("aria-valuetext", text);
     this.words.textContent = text;
   }

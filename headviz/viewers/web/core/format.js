@@ -15,7 +15,8 @@ export function number(value, digits = 3) {
 }
 
 const trimmed = (text) => (text.includes(".") ? text.replace(/0+$/, "").replace(/\.$/, "") : text);
-const grouped = (text) => text.replace(/\B(?=(\d{3})+$)/g, ",");
+/** A whole number with its thousands apart. */
+export const grouped = (whole) => String(whole).replace(/\B(?=(\d{3})+$)/g, ",");
 
 /** A length with its unit: metres from a centimetre up, else millimetres or micrometres. */
 export function length(metres) {

@@ -10,7 +10,7 @@ const MARGIN = 1.12;
 const TURN = THREE.MathUtils.degToRad(6);
 const MOVE_MS = 260;
 /** Yaw and pitch in degrees; left is the head's own left. */
-export const VIEWS = { front: [0, 0], left: [90, 0], right: [-90, 0], top: [0, 80], three: [28, 12] };
+export const VIEWS = { front: [0, 0], left: [90, 0], right: [-90, 0], top: [0, 80], three: [28, 12], side: [-44, 12] };
 
 export class Orbit {
   /**
@@ -62,11 +62,11 @@ export class Orbit {
     this.view(home, { animate: false });
   }
 
-  /** Turns the camera to a named view. */
+  /** Turns the camera to a named view, or to [yaw, pitch] in degrees. */
   view(name, { animate = true } = {}) {
     if (this.box === null) return;
     this.touched = false;
-    const [yaw, pitch] = VIEWS[name].map(THREE.MathUtils.degToRad);
+    const [yaw, pitch] = (VIEWS[name] ?? name).map(THREE.MathUtils.degToRad);
     const goal = { yaw, pitch, distance: this.#fitDistance(), target: this.box.center.clone() };
     if (animate && !reducedMotion()) this.#startMove(goal);
     else this.#place(goal);
@@ -77,7 +77,7 @@ export class Orbit {
     const { size } = this.box;
     const half = Math.tan(THREE.MathUtils.degToRad(FIELD_OF_VIEW / 2));
     const wide = Math.hypot(size.x, size.z);
-    const across = Math.max(size.x, size.z, this.home === "three" ? wide : 0) / this.camera.aspect;
+    const across = Math.max(size.x, size.z, this.home === "three" || Array.isArray(this.home) ? wide : 0) / this.camera.aspect;
     return (Math.max(size.y, across) / 2 / half) * MARGIN + Math.max(size.x, size.z) / 2;
   }
 

@@ -5,7 +5,7 @@ import { number } from "./format.js";
 import { PAPER, SOFT } from "./look.js";
 import { Marks } from "./marks.js";
 
-const EDGE = { left: 52, right: 12, top: 12, bottom: 40 };
+const EDGE = { left: 52, right: 12, top: 12, bottom: 40 }; // pixels; the left one grows with the tick labels
 const SMALL = '12px system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif';
 
 export class Plane extends Marks {
@@ -17,12 +17,14 @@ export class Plane extends Marks {
    * @param {string} [options.unit] - of both axes; "" for none
    * @param {boolean} [options.equal] - whether both axes have one scale (a place) or not (a graph)
    * @param {boolean} [options.zoom] - whether wheel, pinch and drag look closer
+   * @param {[Function, Function]} [options.format] - per axis: value at a tick → its text, or null for no tick there
    * @param {(plane: Plane) => void} options.paint - draws everything, back to front
    */
-  constructor({ label, box, axes = ["x", "y"], unit = "m", equal = true, zoom = true, paint }) {
+  constructor({ label, box, axes = ["x", "y"], unit = "m", equal = true, zoom = true, format = [tickText, tickText], paint }) {
     super();
-    Object.assign(this, { home: box, box, axes, unit, equal, paint });
+    Object.assign(this, { home: box, box, axes, unit, equal, format, paint });
     this.theme = "light";
+    this.left = EDGE.left;
     this.canvas = h("canvas", { class: "plane", role: "img", "aria-label": label });
     this.handles = h("div", { class: "handles" });
     this.message = h("p", { class: "message", role: "status", hidden: true });
@@ -58,12 +60,12 @@ export class Plane extends Marks {
   /** Scale and offset from the box to the canvas; one scale for both axes where they are places. */
   #fit() {
     const [left, low, right, high] = this.box;
-    const inner = [this.width - EDGE.left - EDGE.right, this.height - EDGE.top - EDGE.bottom];
+    const inner = [this.width - this.left - EDGE.right, this.height - EDGE.top - EDGE.bottom];
     let scale = [inner[0] / (right - left), inner[1] / (high - low)];
     if (this.equal) scale = [Math.min(...scale), Math.min(...scale)];
     this.scale = scale;
     this.origin = [
-      EDGE.left + inner[0] / 2 - (scale[0] * (left + right)) / 2,
+      this.left + inner[0] / 2 - (scale[0] * (left + right)) / 2,
       EDGE.top + inner[1] / 2 + (scale[1] * (low + high)) / 2,
     ];
   }
@@ -86,7 +88,7 @@ export class Plane extends Marks {
 
   /** What can be seen now: left, low, right, high of the inner frame. */
   get shown() {
-    const [left, low] = this.place(EDGE.left, this.height - EDGE.bottom);
+    const [left, low] = this.place(this.left, this.height - EDGE.bottom);
     const [right, high] = this.place(this.width - EDGE.right, EDGE.top);
     return [left, low, right, high];
   }
@@ -100,19 +102,27 @@ export class Plane extends Marks {
     context.fillRect(0, 0, this.width, this.height);
     context.save();
     context.beginPath();
-    context.rect(EDGE.left, EDGE.top, this.width - EDGE.left - EDGE.right, this.height - EDGE.top - EDGE.bottom);
+    context.rect(this.left, EDGE.top, this.width - this.left - EDGE.right, this.height - EDGE.top - EDGE.bottom);
     context.clip();
     this.paint(this);
     context.restore();
-    this.#drawAxes();
+    const needed = this.#drawAxes();
+    if (Math.abs(needed - this.left) > 4 && !this.settling) {
+      this.left = needed;
+      this.settling = true; // once: other ticks may want another edge again
+      this.draw();
+      this.settling = false;
+      return;
+    }
     for (const grip of this.grips) grip.follow();
     this.frames += 1;
   }
 
+  /** Frame, ticks and names; gives the left edge that its labels need. */
   #drawAxes() {
     const { context, width, height } = this;
     const [left, low, right, high] = this.shown;
-    const [x0, y0, x1, y1] = [EDGE.left, EDGE.top, width - EDGE.right, height - EDGE.bottom];
+    const [x0, y0, x1, y1] = [this.left, EDGE.top, width - EDGE.right, height - EDGE.bottom];
     context.strokeStyle = SOFT[this.theme];
     context.fillStyle = SOFT[this.theme];
     context.lineWidth = 1;
@@ -121,16 +131,22 @@ export class Plane extends Marks {
     context.textAlign = "center";
     context.textBaseline = "top";
     for (const value of ticks(left, right, (x1 - x0) / 80)) {
+      const text = this.format[0](value);
+      if (text === null) continue;
       const [x] = this.at(value, 0);
       context.fillRect(Math.round(x), y1, 1, 4);
-      context.fillText(number(value, 4), x, y1 + 6);
+      context.fillText(text, x, y1 + 6);
     }
+    let widest = 0;
     context.textAlign = "right";
     context.textBaseline = "middle";
     for (const value of ticks(low, high, (y1 - y0) / 48)) {
+      const text = this.format[1](value);
+      if (text === null) continue;
       const [, y] = this.at(0, value);
       context.fillRect(x0 - 4, Math.round(y), 4, 1);
-      context.fillText(number(value, 4), x0 - 7, y);
+      context.fillText(text, x0 - 7, y);
+      widest = Math.max(widest, context.measureText(text).width);
     }
     const named = (name) => (this.unit ? `${name} (${this.unit})` : name);
     context.textAlign = "center";
@@ -142,6 +158,7 @@ export class Plane extends Marks {
     context.textBaseline = "middle";
     context.fillText(named(this.axes[1]), 0, 0);
     context.restore();
+    return Math.max(EDGE.left, Math.ceil(widest) + 28);
   }
 
   // Interaction.
@@ -261,6 +278,9 @@ export class Plane extends Marks {
     this.listeners.abort();
   }
 }
+
+/** A number as it stands at a tick. */
+const tickText = (value) => number(value, 4);
 
 /** Round values between two numbers, about `wanted` of them. */
 export function ticks(low, high, wanted) {

@@ -13,7 +13,8 @@ const THEMES = ["auto", "light", "dark"];
 
 /**
  * A viewer is a module `{ kind, initial(record), steps(record, state), caption(record, state), numbers(record, state),
- * mount(shell, record), update?(record, state, changes) }`; `mount` gives `{ draw(state, before), dispose?() }`.
+ * mount(shell, record), update?(record, state, changes), prepare?(record) }`; `mount` gives `{ draw(state, before),
+ * dispose?() }`; `prepare` is awaited first, for what browsers decode in their own time.
  * All but mount are pure, so that they can be called without a page.
  */
 export class Shell {
@@ -85,6 +86,7 @@ export class Shell {
   /** Says what went wrong; never a blank page. */
   fail(error) {
     console.error(error);
+    this.failed = this.drawing === true;
     this.message.hidden = false;
     this.message.textContent = `This record cannot be drawn: ${error.message}`;
   }
@@ -93,23 +95,24 @@ export class Shell {
 
   /** Adds a 2-D panel; see Plane. Options besides: { grow: how much of the width it wants, title, colorbar, legend }. */
   plane(options) {
-    return this.#place(new Plane(options), options);
+    return this.place(new Plane(options), options);
   }
 
   /** Adds a 3-D panel; see Space. Options besides as for plane(). */
   space(options) {
     const onMove = (pose) => this.bus.say(this, "camera", pose);
-    return this.#place(new Space({ ...options, onMove }), options);
+    return this.place(new Space({ ...options, onMove }), options);
   }
 
   /** Adds any element as a panel. */
   block(element, options = {}) {
     const panel = h("div", { class: "panel block" }, element);
-    this.#place({ element: panel, setTheme() {}, dispose() {} }, options);
+    this.place({ element: panel, setTheme() {}, dispose() {} }, options);
     return panel;
   }
 
-  #place(panel, { grow = 1, title = "", colorbar = null, legend = null }) {
+  /** Adds a panel of the viewer's own: { element, setTheme(theme), dispose() }. Options as for plane(). */
+  place(panel, { grow = 1, title = "", colorbar = null, legend = null }) {
     panel.element.style.setProperty("--grow", String(grow));
     if (title) panel.element.prepend(h("h3", {}, title));
     if (colorbar !== null) panel.element.append(this.colorbar(colorbar));
@@ -179,7 +182,9 @@ export class Shell {
   #draw() {
     this.request = 0;
     const { viewer, record, state } = this;
+    this.drawing = true;
     try {
+      if (this.failed) this.message.hidden = true; // what went wrong before may be right now
       this.controls.show(state);
       this.transport.show(state, this.steps, viewer.stepWord ?? "step");
       this.caption = viewer.caption(record, state);
@@ -189,6 +194,7 @@ export class Shell {
     } catch (error) {
       this.fail(error);
     }
+    this.drawing = false;
     const changed = this.drawn !== null && this.drawn !== state;
     this.drawn = state;
     if (changed) this.onChange(state, this.numbers, this.caption);
