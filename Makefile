@@ -6,9 +6,9 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 P3D := .venv-pytorch3d
 WEB := headviz/viewers/web
 INPUTS := pyproject.toml constraints.txt hatch_build.py $(VENV)/.created \
-	$(wildcard $(WEB)/*.js $(WEB)/*.mjs $(WEB)/*.css $(WEB)/*.json)
+	$(wildcard $(WEB)/*.js $(WEB)/core/*.js $(WEB)/algorithms/*.js $(WEB)/*.json)
 
-.PHONY: help setup demo test test-pytorch3d lint bench clean
+.PHONY: help setup demo test test-pytorch3d lint bench docs clean
 .NOTPARALLEL:
 
 help:
@@ -18,6 +18,7 @@ help:
 	@echo "make setup   only the environment, in $(VENV)"
 	@echo "make lint    only style, types and layers"
 	@echo "make bench   the measurements of the README"
+	@echo "make docs    the site, in docs/_build/html"
 	@echo "make clean   remove what the others made"
 
 demo: $(VENV)/.demo
@@ -38,12 +39,18 @@ lint: setup
 	$(BIN)/lint-imports --no-cache
 
 bench: setup
-	for name in photo trace extract; do $(BIN)/python tests/benchmarks/$$name.py $(BENCH) || exit 1; done
+	for name in photo trace extract viewers; do $(BIN)/python tests/benchmarks/$$name.py $(BENCH) || exit 1; done
+
+# docs/make_pages.py writes the live viewers that the pages show.
+docs: setup
+	[ ! -f docs/make_pages.py ] || GOMP_SPINCOUNT=2000 $(BIN)/python docs/make_pages.py
+	$(BIN)/python -m sphinx -W --keep-going -q -j auto -b html docs docs/_build/html
+	@echo "open docs/_build/html/index.html"
 
 setup: $(VENV)/.dev
 
 clean:
-	rm -rf $(VENV) $(P3D) dist build $(WEB)/dist $(WEB)/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(P3D) dist build $(WEB)/dist $(WEB)/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis docs/_build docs/_static/viewers
 
 .PHONY: system
 system:

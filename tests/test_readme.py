@@ -65,7 +65,7 @@ def test_blocks_run(block: Block, with_photo: Path) -> None:
         [*program, block.code], cwd=with_photo, env=environ, capture_output=True, text=True, check=False, timeout=300
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert list(with_photo.rglob("*.glb"))
+    assert [path for path in with_photo.rglob("*") if path.suffix in (".glb", ".html")]
 
 
 @pytest.mark.parametrize("block", TAUGHT)

@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 from string import Template
 
-from headviz.viewers.page import LOADER, packed_bundle
+from headviz.viewers.page import LOADER, module_text
 
 # No outside address can be reached from the page: its own policy forbids it.
 _PAGE = Template("""<!doctype html>
@@ -74,6 +74,6 @@ def head_page(glb: bytes, title: str, caption: str, expression: Mapping[str, flo
         caption=html.escape(caption),
         content=json.dumps(content).replace("<", "\\u003c"),
         glb=base64.b64encode(glb).decode("ascii"),
-        module=packed_bundle(),
+        module=module_text(),
         loader=LOADER,
     )

@@ -83,18 +83,23 @@ def bundle() -> Path:
     return BUNDLE
 
 
-def packed_bundle() -> str:
-    """The browser module for a page: gzip, base64.
+def packed_module() -> bytes:
+    """The browser module, by gzip.
 
     Raises:
         HeadvizError: it has not been built.
     """
-    return _packed_bundle(bundle(), bundle().stat().st_mtime_ns)
+    return _packed_module(bundle(), bundle().stat().st_mtime_ns)
 
 
 @functools.lru_cache(maxsize=1)
-def _packed_bundle(path: Path, _changed: int) -> str:
-    return base64.b64encode(gzip.compress(path.read_bytes(), 9, mtime=0)).decode("ascii")
+def _packed_module(path: Path, _changed: int) -> bytes:
+    return gzip.compress(path.read_bytes(), 9, mtime=0)
+
+
+def module_text() -> str:
+    """The browser module as a page carries it: gzip, base64."""
+    return base64.b64encode(packed_module()).decode("ascii")
 
 
 def page(viewers: Sequence[Viewer], *, title: str = "", theme: str = "auto", note: str = "") -> str:
@@ -121,7 +126,7 @@ def page(viewers: Sequence[Viewer], *, title: str = "", theme: str = "auto", not
         heading=f"<h1>{html.escape(heading)}</h1>\n" if heading else "",
         sections="\n".join(sections),
         data="\n".join(data),
-        module=packed_bundle(),
+        module=module_text(),
         loader=LOADER,
         options=json.dumps(options).replace("<", "\\u003c"),
     )

@@ -3,15 +3,38 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from headviz.errors import MissingExtraError
-from headviz.viewers.page import bundle, options_of, packed
+from headviz.viewers.page import options_of, packed, packed_module
 from headviz.viewers.viewer import Viewer
 
 LIVE = "Live: what is chosen here is in the widget's state, and the other way round."
+
+
+# anywidget gives a module two seconds to load, which a megabyte on a busy computer may miss, and every widget has its
+# own copy. So this one is small, and the first viewer in a notebook unpacks the common one for all.
+_LOADER = """
+const KEY = Symbol.for("headviz.module.HASH");
+
+async function load(packed) {
+  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
+  const code = await new Response(stream).arrayBuffer();
+  const address = URL.createObjectURL(new Blob([code], { type: "text/javascript" }));
+  return import(address).finally(() => URL.revokeObjectURL(address));
+}
+
+async function render(context) {
+  const bytes = context.model.get("module");
+  globalThis[KEY] ??= load(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+  return (await globalThis[KEY]).default.render(context);
+}
+
+export default { render };
+"""
 
 
 @functools.cache
@@ -36,7 +59,8 @@ def widget_type() -> type[Any]:
             caption: the sentence that the browser shows; empty before it has drawn.
         """
 
-        _esm = bundle().read_text(encoding="utf-8")
+        _esm = _LOADER.replace("HASH", hashlib.sha256(packed_module()).hexdigest()[:16])
+        module = traitlets.Bytes().tag(sync=True)
         packed = traitlets.Bytes().tag(sync=True)
         options = traitlets.Dict().tag(sync=True)
         state = traitlets.Dict().tag(sync=True)
@@ -46,6 +70,7 @@ def widget_type() -> type[Any]:
         def __init__(self, viewer: Viewer) -> None:
             self._viewer = viewer
             super().__init__(
+                module=packed_module(),
                 packed=packed(viewer, level=1),
                 state=viewer.state.plain(),
                 options={"note": LIVE, **options_of(viewer)},

@@ -35,6 +35,7 @@ def test_steps_of_the_head_just_made(demo: Any, visit: Callable[..., Any], astro
     watch.page.locator("#watched li").first.wait_for(timeout=60_000)  # progress in place
     watch.photograph("demo-steps-progress")
     watch.page.locator("#steps-link a").wait_for(timeout=120_000)
+    tab.page.wait_for_url(f"{demo.url.rstrip('/')}/**", timeout=60_000)
     tab.until("window.viewersReady === true", seconds=90)
     assert tab.page.evaluate("viewers.map((viewer) => viewer.kind)") == KINDS
     tab.page.evaluate("viewers[0].set({ step: 6, cursor: [0, 0.03, 0.045] })")

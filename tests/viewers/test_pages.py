@@ -119,7 +119,10 @@ def broken(path: Path, change: Callable[[bytes], bytes]) -> Path:
     ("change", "message"),
     [
         (lambda data: data[:-200], "This viewer cannot be opened"),
-        (lambda data: gzip.compress(b"XXXX" + gzip.decompress(data)[4:]), "should begin with HVZ1; it begins with XXXX"),
+        (
+            lambda data: gzip.compress(b"XXXX" + gzip.decompress(data)[4:]),
+            "should begin with HVZ1; it begins with XXXX",
+        ),
         (lambda data: gzip.compress(gzip.decompress(data).replace(b'"mesh"', b'"gone"')), "no viewer of kind gone"),
     ],
 )

@@ -27,6 +27,7 @@ export class Shell {
   constructor(element, viewer, record, { title = "", link = null, note = "", theme = "auto", onChange = () => {} } = {}) {
     Object.assign(this, { viewer, record, onChange });
     this.host = document.createElement("div");
+    this.host.dataset.lmSuppressShortcuts = "true"; // or JupyterLab takes our keys for its commands
     this.root = this.host.attachShadow({ mode: "open" });
     element.replaceChildren(this.host);
     this.panels = [];

@@ -1,0 +1,46 @@
+"""Writes the live pages that the documentation shows, one per viewer: python docs/make_pages.py [FOLDER].
+
+``make docs`` calls it. The pages are small enough to be read on a telephone and are not kept in the repository.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from headviz import assets, models, viewers
+from headviz.geometry import preset
+from headviz.photo.picture import load_picture
+from headviz.viewers import Viewer
+
+HERE = Path(__file__).parent
+
+
+def reconstruction() -> Viewer:
+    """The head of the astronaut."""
+    made = models.load("landmark-fit").reconstruct(load_picture(assets.path("pictures/astronaut.png")))
+    return viewers.view_reconstruction(made, title="From a photograph to a head")
+
+
+PAGES: dict[str, Callable[[], Viewer]] = {
+    "ray": lambda: viewers.view_ray(preset("head"), title="One ray through the profile of a head"),
+    "trace": lambda: viewers.view_trace(preset("head"), size=128, title="Every ray of a picture"),
+    "squares": lambda: viewers.view_squares(preset("head_profile"), title="Marching squares"),
+    "cubes": lambda: viewers.view_cubes(preset("head"), title="Marching cubes"),
+    "quadtree": lambda: viewers.view_quadtree(preset("head_profile"), title="Quadtree of a profile"),
+    "octree": lambda: viewers.view_octree(preset("head"), resolution=32, title="Octree of a head"),
+    "reconstruction": reconstruction,
+}
+
+
+def main(folder: Path) -> None:
+    """Write all pages."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, make in PAGES.items():
+        path = make().to_html(folder / f"{name}.html")
+        print(f"{path}: {path.stat().st_size / 1e6:.1f} MB")  # noqa: T201 -- what a program in a terminal is for
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else HERE / "_static" / "viewers")
