@@ -99,7 +99,8 @@ class TraceHistory:
         offsets: shape (S + 1,).
         look: why the step evaluated, a :class:`Look` per step, shape (S,).
         oversteps: what showed that the Lipschitz bound is too small.
-        lipschitz, tolerance, relaxation, backward: as the trace was called.
+        lipschitz, tolerance, relaxation, backward: as the trace was called; the relaxation is ``"fixed"`` or
+            ``"bracketing"`` where rays were searched by fixed steps or by bracketing alone.
     """
 
     origins: Float[Tensor, "n d"]

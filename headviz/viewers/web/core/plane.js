@@ -48,6 +48,7 @@ export class Plane extends Marks {
   }
 
   #resize() {
+    this.#shape();
     const { clientWidth: width, clientHeight: height } = this.picture;
     if (width === 0 || height === 0) return;
     const ratio = Math.min(window.devicePixelRatio || 1, 2);
@@ -55,6 +56,18 @@ export class Plane extends Marks {
     this.canvas.width = Math.round(width * ratio);
     this.canvas.height = Math.round(height * ratio);
     this.draw();
+  }
+
+  /** A place with equal axes gets no more height than it can use in a narrow panel. */
+  #shape() {
+    const { clientWidth: width } = this.picture;
+    if (!this.equal || width === 0 || width === this.shapedFor) return;
+    this.shapedFor = width;
+    const [left, low, right, high] = this.home;
+    const inner = (width - this.left - EDGE.right) * ((high - low) / (right - left));
+    this.picture.style.height = "";
+    const wanted = Math.max(240, Math.round(inner + EDGE.top + EDGE.bottom));
+    if (wanted < this.picture.clientHeight) this.picture.style.height = `${wanted}px`;
   }
 
   /** Scale and offset from the box to the canvas; one scale for both axes where they are places. */
