@@ -177,7 +177,41 @@ def test_the_file_itself_is_never_written_over(ball_record, workplace, capsys) -
     shutil.copy(ball_record, workplace / "page.html")
     code, _, err = run(capsys, "page.html", "--html", "page.html")
     assert code == 2
-    assert "is what is read" in err
+    assert err == "headviz: page.html is what is read; name another file\n"  # there is no -o
+
+
+@pytest.mark.parametrize("name", ["head.png", "preview.png"])
+def test_a_photograph_is_not_written_over_by_its_head(name, workplace, monkeypatch, capsys) -> None:
+    from types import SimpleNamespace
+
+    from PIL import Image
+
+    from headviz.models import registry
+
+    monkeypatch.setattr(registry, "load", lambda name: SimpleNamespace(reconstruct=lambda image: None, card=None))
+    Image.new("RGB", (80, 80), "grey").save(name)
+    before = Path(name).read_bytes()
+    code = cli.main(["reconstruct", name, "-o", "."])
+    assert code == 2
+    assert f"{name} is what is read; name another folder by -o" in capsys.readouterr().err
+    assert Path(name).read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("words", "work"),
+    [
+        (["reconstruct", "ball.png"], "headviz.commands.reconstruct.plan"),
+        (["trace", "sphere"], "headviz.commands.trace.load_source"),
+        (["extract", "sphere"], "headviz.commands.extract.load_source"),
+        (["view", "sphere"], "headviz.commands.view.viewer_of"),
+    ],
+)
+def test_a_page_that_cannot_be_written_is_refused_before_the_work(words, work, workplace, monkeypatch, capsys) -> None:
+    monkeypatch.setattr(work, lambda *_: pytest.fail("the work was begun"))
+    Path("folder.html").mkdir()
+    for path, reason in (("nowhere/a.html", "its folder does not exist"), ("folder.html", "it is a folder")):
+        assert cli.main([*words, "--html", path]) == 2
+        assert f"{path} cannot be written: {reason}" in capsys.readouterr().err
 
 
 def test_window_without_a_display_says_so(ball_record, workplace, monkeypatch, capsys) -> None:

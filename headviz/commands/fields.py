@@ -105,14 +105,28 @@ def source_name(text: str) -> str:
 
 
 def check_targets(source: str, *targets: Path) -> None:
+    """Refuse, before the work, what cannot be written, and to write over what is read.
+
+    Raises:
+        OutputError: a target is the source's file or a folder, or its folder does not exist.
+    """
+    keep_source(source, *targets)
+    for target in targets:
+        if target.is_dir():
+            raise OutputError(f"{target} cannot be written: it is a folder")
+        if not target.parent.is_dir():
+            raise OutputError(f"{target} cannot be written: its folder does not exist")
+
+
+def keep_source(source: str, *targets: Path, instead: str = "name another file by -o") -> None:
     """Refuse to write over what is read.
 
     Raises:
-        OutputError: a target is the source's file.
+        OutputError: a target is the source's file; the message ends with what to do instead.
     """
     for target in targets:
         if target.exists() and Path(source).exists() and target.samefile(source):
-            raise OutputError(f"{target} is what is read; name another file by -o")
+            raise OutputError(f"{target} is what is read; {instead}")
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from headviz.commands.console import BAD_INPUT, Progress, describe
+from headviz.commands.fields import check_targets, keep_source
 from headviz.commands.models import LazyModel
 from headviz.errors import InputError, NoFaceError, OutputError
 from headviz.models import registry
@@ -28,6 +29,9 @@ PICTURE_SUFFIXES = (
     ".jpg", ".jpeg", ".mpo", ".png", ".webp", ".gif", ".tif", ".tiff", ".bmp", ".ppm", ".pgm", ".avif",
     ".jp2", ".j2k", ".heic", ".heif",
 )  # fmt: skip
+
+#: The files of a result that a photograph could be.
+WRITTEN_PICTURES = ("head.png", "preview.png")
 
 
 @dataclass(frozen=True)
@@ -73,7 +77,7 @@ def run(options: argparse.Namespace) -> int:
     if options.output is not None:
         check_folder(options.output)
     if options.html is not None:
-        check_folder(options.html.parent)
+        check_targets("", options.html)
     jobs, outcomes = plan(options.photos, options.output)
     pages = page_names(options.html)
     progress = Progress(len(jobs))
@@ -193,6 +197,8 @@ def reconstruct(
     for number, box in faces:
         folder = job.folder / f"face_{number}" if len(faces) > 1 else job.folder
         try:
+            pictures = (folder / name for name in WRITTEN_PICTURES)
+            keep_source(str(job.photo), *pictures, instead="name another folder by -o")
             made = make_head(loaded, photo, box, folder, progress, pages)
             yield Outcome(job.photo, number, made=made)
         except (InputError, OSError) as error:

@@ -20,6 +20,7 @@ from headviz.commands.fields import (
     PHOTO_SUFFIXES,
     check_targets,
     collected_warnings,
+    keep_source,
     load_source,
     require_space,
     source_name,
@@ -36,6 +37,7 @@ FACES_OF_PAGE = 2_000_000  #: a mesh with more is refused: a browser would not o
 def run(options: argparse.Namespace) -> int:
     """Show what a file holds."""
     targets = [target for target in (options.html, options.png) if target is not None]
+    keep_source(options.source, *targets, instead="name another file")
     check_targets(options.source, *targets)
     progress = Progress(1)
     progress.name = "view"
@@ -145,7 +147,9 @@ def show(viewer: Viewer, options: argparse.Namespace, progress: Callable[[str], 
         show_window(viewer)
         return viewer.caption
     folder = Path(tempfile.mkdtemp(prefix="headviz-"))
-    path = viewer.to_html(folder / f"{source_name(Path(options.source).name)}.html")
+    source = Path(options.source)
+    name = source.stem if source.suffix.lower() == RECORD_SUFFIX else source_name(source.name)
+    path = viewer.to_html(folder / f"{name}.html")
     if has_display() and webbrowser.open(path.as_uri()):
         return f"{path}: opened in the browser. {viewer.caption}"
     return f"{path}: there is no browser here to open it in; copy this file to a computer with one. {viewer.caption}"

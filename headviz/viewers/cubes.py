@@ -97,7 +97,8 @@ class CubesViewer(Viewer):
             place = None if made.number is None else tuple(made.centers[made.number].tolist())
             return replace(made, state=made.state.changed({"cursor": place}))
         if changes.get("cursor") is not None and "step" not in changes:
-            away = ((self.centers - np.asarray(changes["cursor"], dtype=float)) ** 2).sum(axis=1)
+            cursor = self.state.changed({"cursor": changes["cursor"]}).cursor
+            away = ((self.centers - np.asarray(cursor, dtype=float)) ** 2).sum(axis=1)
             changes["step"] = int(away.argmin()) + 1
         return replace(self, state=self.state.changed(changes))
 

@@ -69,7 +69,9 @@ def view_mesh(mesh: Mesh, *, title: str = "") -> MeshViewer:
     """
     vertices, faces = array(mesh.vertices).astype(np.float32), array(mesh.faces)
     wrong = int((~np.isfinite(vertices)).any(axis=1).sum())
-    if wrong or not len(vertices):
+    if not len(vertices):
+        raise MeshError("a mesh to look at should have at least one vertex; it has none")
+    if wrong:
         raise MeshError(
             f"a mesh to look at should have finite vertices; {wrong} of {len(vertices)} are NaN or infinite"
         )

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import math
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import torch
@@ -22,6 +23,10 @@ from headviz.geometry.files import atomic_write
 ENTRY = "headviz"
 FORMAT, VERSION = "headviz record", 1
 _KINDS_OF_NUMBERS = "biuf"
+#: What numpy and zipfile raise at a file whose bytes are not what they should be.
+_DAMAGES = (ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError)
+#: Entries of the files that `headviz trace` wrote before there were viewers.
+_OF_OLD_TRACES = {"origins", "directions", "offsets", "mask", "status"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,14 +80,28 @@ def load(path: Path | str) -> tuple[Record, Mapping[str, Any]]:
     path = Path(path)
     with path.open("rb") as file:
         try:
-            opened = np.load(file, allow_pickle=False)
-            if not isinstance(opened, np.lib.npyio.NpzFile):
-                raise RecordError(f"{path} should be an .npz file of headviz; it is a single array")
-            arrays = {name: opened[name] for name in opened.files}
-        except (ValueError, EOFError, zipfile.BadZipFile, KeyError, zipfile.error) as error:
+            arrays = _arrays(file)
+        except _DAMAGES as error:
             raise RecordError(f"{path} should be an .npz file of headviz; it cannot be read: {error}") from None
+    if ENTRY not in arrays and set(arrays) >= _OF_OLD_TRACES:
+        raise RecordError(f"{path} is of an older `headviz trace`, which kept no camera; trace it again to view it")
     says = _says(path, arrays.pop(ENTRY, None))
     return Record(says["kind"], says["facts"], arrays), says.get("state") or {}
+
+
+def _arrays(file: BinaryIO) -> dict[str, Shaped[np.ndarray, "..."]]:
+    """All arrays of an ``.npz`` file. Whatever else it is gets one of the errors of ``_DAMAGES``."""
+    if file.read(6) == b"\x93NUMPY":
+        raise ValueError("it is a single array")
+    if not zipfile.is_zipfile(file):  # numpy would take it for a pickle, and say how to open that
+        raise ValueError("it is no zip file, or its end is missing")
+    file.seek(0)
+    with np.load(file, allow_pickle=False) as opened:
+        found = {name: opened[name] for name in opened.files}
+    foreign = [name for name, array in found.items() if not isinstance(array, np.ndarray)]
+    if foreign:  # numpy gives the bytes of an entry that is no array
+        raise ValueError(f"its entry {foreign[0]!r} is no array")
+    return found
 
 
 def _says(path: Path, entry: Shaped[np.ndarray, "..."] | None) -> dict[str, Any]:
@@ -100,6 +119,8 @@ def _says(path: Path, entry: Shaped[np.ndarray, "..."] | None) -> dict[str, Any]
         raise RecordError(f"{path} has version {version} of the format; this headviz reads up to {VERSION}: update it")
     if not isinstance(says.get("kind"), str) or not isinstance(says.get("facts"), dict):
         raise RecordError(f"{path} is damaged: it does not say for which viewer it is")
+    if not isinstance(says.get("state"), dict | None):
+        raise RecordError(f"{path} is damaged: its state should be a mapping; it is {says['state']!r}")
     return says
 
 

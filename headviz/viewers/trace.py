@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -132,6 +132,19 @@ class TraceViewer(Viewer):
             arrays["distance"][where].astype(np.float64), arrays["undone"][where].astype(bool),
             np.array(camera["position"]) + t[:, None] * direction,
         )  # fmt: skip
+
+    def at(self, **changes: Any) -> TraceViewer:
+        """The same record in another state; a step or a pixel moves the cursor to where the ray then is.
+
+        Raises:
+            OptionError: there is no such field, or a value is out of range.
+        """
+        made, before = replace(self, state=self.state.changed(changes)), self.state
+        new: Any = made.state
+        moved = (new.step, new.pixel) != (before.step, getattr(before, "pixel", None))
+        if not moved or "cursor" in changes:
+            return made
+        return replace(made, state=new.changed({"cursor": made.numbers["position"]}))
 
     @property
     def numbers(self) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from headviz.errors import OptionError, RecordError
+from headviz.viewers.fitting import fitted
 from headviz.viewers.record import Record, plain
 
 if TYPE_CHECKING:
@@ -39,18 +40,13 @@ class State:
         """The state with some fields changed; this one stays as it is.
 
         Raises:
-            OptionError: there is no such field.
+            OptionError: there is no such field, or a value does not fit; the message says what should be there.
         """
         known = [entry.name for entry in dataclasses.fields(self)]
         for name in changes:
             if name not in known:
                 raise OptionError(f"a state's fields are {', '.join(known)}; there is no {name!r}")
-        return replace(self, **{name: _frozen(value) for name, value in changes.items()})
-
-
-def _frozen(value: Any) -> Any:
-    """A value as a frozen state keeps it: lists become tuples."""
-    return tuple(_frozen(entry) for entry in value) if isinstance(value, list | tuple) else value
+        return replace(self, **{name: fitted(type(self), name, value) for name, value in changes.items()})
 
 
 @dataclass(frozen=True, eq=False)

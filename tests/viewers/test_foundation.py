@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import base64
+import math
 import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
-from headviz.errors import HeadvizError, InputError, MissingExtraError, OptionError, OutputError, RecordError
+from headviz.errors import HeadvizError, InputError, MeshError, MissingExtraError, OptionError, OutputError, RecordError
 from headviz.geometry.mesh import Mesh
 from headviz.viewers import Viewer, look, page, shells, view_mesh, write_page
 from headviz.viewers.mesh import MeshState
@@ -96,6 +98,14 @@ def test_states_are_pure(viewer: Viewer) -> None:
         viewer.at(colour="red")
     with pytest.raises(OptionError, match="step should be in 0 to 0; it is 1"):
         viewer.at(step=1)
+
+
+def test_a_mesh_must_have_vertices_that_can_be_drawn() -> None:
+    with pytest.raises(MeshError, match="at least one vertex; it has none"):
+        view_mesh(Mesh(vertices=torch.zeros(0, 3), faces=torch.zeros(0, 3, dtype=torch.int64)))
+    broken = torch.tensor([[0.0, 0.0, 0.0], [1.0, 0.0, 0.0], [0.0, math.nan, 0.0]])
+    with pytest.raises(MeshError, match="1 of 3 are NaN"):
+        view_mesh(Mesh(vertices=broken, faces=torch.tensor([[0, 1, 2]])))
 
 
 def test_a_viewer_refuses_another_record(viewer: Viewer) -> None:

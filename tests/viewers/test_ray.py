@@ -124,7 +124,7 @@ def test_the_cursor_follows_the_look_in_space() -> None:
         ({"method": "magic"}, "method should be one of"),
         ({"relaxation": 2.0}, r"\[1, 2\)"),
         ({"tolerance": 0.0}, "tolerance should be positive"),
-        ({"step_size": math.inf}, "step_size should be positive"),
+        ({"step_size": math.inf}, "step_size should be a finite number"),
         ({"bound_factor": -1.0}, "bound_factor should be positive"),
         ({"max_steps": 0}, "at least 1"),
         ({"angle": math.nan}, "finite"),
@@ -356,7 +356,7 @@ def test_a_click_on_the_slice_points(visit: Callable[..., Watch], tmp_path: Path
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_page_is_readable_and_fits(visit: Callable[..., Watch], tmp_path: Path, scheme: str) -> None:
     viewer = head().at(bound_factor=0.5).at(step=1)
-    for width in (1200, 360):
+    for width in (1200, 700, 360):
         watch = opened(visit, viewer, tmp_path, width=width, color_scheme=scheme)
         assert watch.overflow() <= 0
         assert watch.low_contrast() == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,11 @@ def says(**changes: Any) -> str:
         ({ENTRY: np.asarray(says(kind="hologram"))}, "for a viewer 'hologram'.*update it"),
         ({ENTRY: np.asarray(says())}, "damaged: a mesh record should have the arrays vertices, faces"),
         ({ENTRY: np.asarray(says(facts=None))}, "damaged"),
+        ({ENTRY: np.asarray(says(state=[1]))}, "damaged: its state should be a mapping"),
+        (
+            dict.fromkeys(("origins", "directions", "index", "offsets", "mask", "status"), np.zeros(2)),
+            "of an older `headviz trace`.*trace it again",
+        ),
     ],
 )
 def test_foreign_and_damaged_files_say_so(entries: dict[str, Any], message: str, tmp_path: Path) -> None:
@@ -82,11 +88,33 @@ def test_foreign_and_damaged_files_say_so(entries: dict[str, Any], message: str,
         open_record(tmp_path / "f.npz")
 
 
-@pytest.mark.parametrize("content", [b"", b"hello", b"PK\x03\x04 truncated"])
+@pytest.mark.parametrize("content", [b"", b"hello", b"PK\x03\x04 truncated", b"\x93NUMPY\x01\x00"])
 def test_what_is_no_npz_file_says_so(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "f.npz").write_bytes(content)
-    with pytest.raises(RecordError, match=r"f\.npz should be an \.npz file of headviz"):
+    with pytest.raises(RecordError, match=r"f\.npz should be an \.npz file of headviz") as caught:
         open_record(tmp_path / "f.npz")
+    assert str(caught.value).count("should be") == 1
+    assert "pickle" not in str(caught.value)
+
+
+def test_a_zip_file_without_arrays_says_so(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "f.npz", "w") as file:
+        file.writestr("notes.txt", "words")
+    with pytest.raises(RecordError, match=r"its entry 'notes\.txt' is no array"):
+        open_record(tmp_path / "f.npz")
+
+
+def test_changed_bytes_are_never_another_error(small_head: Mesh, tmp_path: Path) -> None:
+    path = view_mesh(small_head).save(tmp_path / "ball.npz")
+    whole = path.read_bytes()
+    refused = 0
+    for place in range(0, len(whole), max(1, len(whole) // 60)):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 255]) + whole[place + 1 :])
+        try:
+            open_record(path)
+        except RecordError:
+            refused += 1
+    assert refused > 30
 
 
 def test_a_truncated_file_says_so(small_head: Mesh, tmp_path: Path) -> None:

@@ -113,6 +113,15 @@ def test_states_are_new_viewers_and_are_checked(ball: TraceViewer) -> None:
             ball.at(**wrong)
 
 
+def test_a_step_or_a_pixel_moves_the_cursor_along_the_ray(ball: TraceViewer) -> None:
+    hit = ball.at(pixel=(12, 12), step=0).at(step=ball.steps - 1)
+    assert hit.state.cursor is not None
+    assert math.hypot(*hit.state.cursor) == pytest.approx(RADIUS, abs=1e-3)
+    assert hit.at(map="depth").state.cursor == hit.state.cursor
+    assert hit.at(pixel=(0, 0)).state.cursor is None  # this ray never looks
+    assert hit.at(step=0, cursor=(1.0, 2.0, 3.0)).state.cursor == (1.0, 2.0, 3.0)
+
+
 def test_captions_say_what_happens() -> None:
     ball = viewers.view_trace(Sphere(RADIUS), camera=straight())
     start = ball.at(pixel=(12, 12), step=0)
@@ -267,7 +276,7 @@ def test_page_says_and_counts_the_same_as_python(opened: Callable[..., Any], rin
     ]
     watch = opened(ring, *others)
     script = """([k, states]) => states.map((state) => {
-      const v = viewers[k]; v.set(state); v.flush(); return [v.caption, v.numbers, v.steps]; })"""
+      const v = viewers[k]; v.set(state); v.flush(); return [v.caption, v.numbers, v.steps, v.state.cursor]; })"""
     checked = set()
     for which, viewer in enumerate((ring, *others)):
         height, width = viewer.record.arrays["depth"].shape
@@ -278,9 +287,11 @@ def test_page_says_and_counts_the_same_as_python(opened: Callable[..., Any], rin
             {"pixel": pixel, "step": int(random.integers(viewer.steps)), "show_back": bool(random.integers(2))}
             for pixel in chosen
         ]
-        for state, (caption, numbers, steps) in zip(states, watch.page.evaluate(script, [which, states]), strict=True):
-            wanted = viewer.at(**state)
+        wanted, answers = viewer, watch.page.evaluate(script, [which, states])
+        for state, (caption, numbers, steps, cursor) in zip(states, answers, strict=True):
+            wanted = wanted.at(**state)
             assert caption == wanted.caption
+            assert (cursor or ()) == pytest.approx(wanted.state.cursor or (), rel=1e-6, abs=1e-9)
             assert steps == viewer.steps
             same(numbers, wanted.numbers)
             checked.add(numbers["ended"])

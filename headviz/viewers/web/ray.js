@@ -175,21 +175,22 @@ function aboutSamples({ facts }) {
 /** Steps, evaluations and error of each method; a row chooses its method. */
 function methodTable(shell) {
   const choose = (method) => () => shell.set({ method });
-  const heads = ["method", "steps", "evaluations", "over-steps", "error"].map((name) => h("th", { scope: "col" }, name));
+  const heads = ["method", "steps", "evalua\u00adtions", "over-steps", "error"].map((name) => h("th", { scope: "col" }, name));
   const rows = [...METHODS].map(([method, name]) => {
     const button = h("button", { type: "button", "data-name": "method", "data-value": method, click: choose(method) }, name);
     const cells = heads.slice(1).map(() => h("td", {}));
     return { method, button, cells, element: h("tr", { click: choose(method) }, h("td", {}, button), ...cells) };
   });
   const style = h("style", {}, `
-    .methods { overflow-x: auto; margin-top: 8px; }
+    .methods { container-type: inline-size; overflow-x: auto; margin-top: 8px; }
     .methods tr { cursor: pointer; }
     .methods thead tr { cursor: default; }
     .methods th { white-space: normal; vertical-align: bottom; }
     .methods td { padding: 2px 8px; }
     .methods td button { min-height: 30px; padding: 2px 10px; width: 100%; text-align: left; }
     @container (max-width: 420px) { .methods table, .methods td button { font-size: 12px; } .methods th, .methods td { padding: 2px 3px; }
-      .methods td button { padding: 2px 5px; } }`);
+      .methods td button { padding: 2px 5px; } }
+    @container (max-width: 340px) { .methods table, .methods td button { font-size: 11px; } .methods th, .methods td { padding: 2px; } }`);
   const table = h("table", { "aria-label": "Methods on this ray" }, h("thead", {}, h("tr", {}, ...heads)), h("tbody", {}, ...rows.map(({ element }) => element)));
   const show = ({ chosen, root, rows: answers }) => {
     rows.forEach(({ method, button, cells, element }, k) => {
