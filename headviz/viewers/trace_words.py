@@ -85,5 +85,5 @@ def warnings_of(facts: Mapping[str, Any]) -> list[str]:
     if lost:
         found.append(f"{count(lost, 'ray')} ran out of steps: allow more, or a larger tolerance.")
     if facts["status"]["hit"] == 0:
-        found.append("No ray hit anything.")
+        found.append("No ray hit anything: the field may be empty here, or steeper than its Lipschitz bound.")
     return found

@@ -42,7 +42,7 @@ def warnings_of(image: TracedImage) -> list[str]:
     if lost:
         found.append(f"{lost:,} rays ran out of steps: allow more, or a larger tolerance")
     if not bool(image.mask.any()):
-        found.append("no ray hit anything: the field may be empty")
+        found.append("no ray hit anything: the field may be empty, or steeper than its Lipschitz bound")
     return found
 
 

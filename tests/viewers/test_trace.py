@@ -215,7 +215,7 @@ def test_what_a_page_cannot_hold_is_left_out_and_said(ball: TraceViewer, monkeyp
 
 def test_odd_inputs_are_shown_or_refused_with_words() -> None:
     empty = viewers.view_trace(preset("sphere") - preset("sphere").scale(2), size=16)
-    assert "No ray hit anything." in empty.caption
+    assert "No ray hit anything" in empty.caption
     assert empty.draw is not None
     aside = look_at_head(target=(5.0, 0.0, 0.0), size=8)
     nothing = viewers.view_trace(Sphere(RADIUS), camera=aside)

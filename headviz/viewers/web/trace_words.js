@@ -53,6 +53,6 @@ function warningsOf({ oversteps, status }) {
   const found = [];
   if (oversteps > 0) found.push(`${count(oversteps, "step")} went through the surface: the field's Lipschitz bound is too small.`);
   if (status.out_of_steps > 0) found.push(`${count(status.out_of_steps, "ray")} ran out of steps: allow more, or a larger tolerance.`);
-  if (status.hit === 0) found.push("No ray hit anything.");
+  if (status.hit === 0) found.push("No ray hit anything: the field may be empty here, or steeper than its Lipschitz bound.");
   return found;
 }
