@@ -245,7 +245,10 @@ export class Shell {
       set: (changes) => shell.set(changes),
       flush: () => shell.flush(),
       setTheme: (theme) => shell.setTheme(theme),
-      screenshot: (panel = 0) => shell.panels[panel].screenshot(),
+      screenshot: (panel = 0) => {
+        if (shell.request !== 0) shell.flush(); // a change that waits for its frame belongs into the picture
+        return shell.panels[panel].screenshot();
+      },
       dispose: () => shell.dispose(),
     };
   }
