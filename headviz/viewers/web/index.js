@@ -24,7 +24,7 @@ import trace from "./trace.js";
 
 export { mountHead, unpack };
 
-/** The part of three.js that viewers of other packages may use; all of it would make every page a third larger. */
+/** The part of three.js that viewers of other packages may use; with all of it the module was 857 kB instead of 697. */
 const THREE = {
   BufferAttribute, BufferGeometry, Color, Group, InstancedMesh, LineBasicMaterial, LineSegments, Matrix4, Mesh, MeshBasicMaterial,
   MeshLambertMaterial, Points, PointsMaterial, Vector3,
