@@ -15,10 +15,13 @@ from headviz.geometry.metrics import Similarity, similarity_align, vertex_error
 from headviz.geometry.neural_field import NeuralField
 from headviz.geometry.octree import Subdivision, subdivide
 from headviz.geometry.presets import preset
+from headviz.geometry.rbf import rbf
 from headviz.geometry.shape import Shape
 from headviz.geometry.surface_metrics import SurfaceComparison, compare_surfaces
 from headviz.geometry.trace import sphere_trace
 from headviz.geometry.trace_history import SphereTrace, Status, TraceHistory
+from headviz.geometry.warp import warp
+from headviz.geometry.warp_solver import WarpSolver
 
 __all__ = [
     "Camera",
@@ -38,6 +41,7 @@ __all__ = [
     "Subdivision",
     "SurfaceComparison",
     "TraceHistory",
+    "WarpSolver",
     "bracket_rays",
     "compare_surfaces",
     "curvature",
@@ -51,8 +55,10 @@ __all__ = [
     "normals",
     "parse_shape",
     "preset",
+    "rbf",
     "similarity_align",
     "sphere_trace",
     "subdivide",
     "vertex_error",
+    "warp",
 ]
