@@ -63,6 +63,10 @@ class ExpressionError(InputError, ValueError):
     """A text is not an expression that describes a shape."""
 
 
+class SessionError(InputError, ValueError):
+    """A sculpting session cannot be read, replayed or kept: the message says what to do."""
+
+
 class RecordError(InputError, ValueError):
     """A file or an object is no record that a viewer can draw, or is from a newer headviz."""
 

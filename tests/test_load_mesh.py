@@ -13,6 +13,7 @@ import torch
 import trimesh
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from headviz.errors import InputError, MeshError
 from headviz.geometry.files import glb_bytes, write_glb, write_obj, write_ply
@@ -168,3 +169,103 @@ def test_damaged_files_load_or_say_so(data: st.DataObject, tmp_path: Path) -> No
     damaged.write_bytes(bytes(content))
     with suppress(InputError):  # anything else would pass through
         assert len(load_mesh(damaged).faces)
+
+
+OBJ_OF_ALL_KINDS = """\
+# a comment
+mtllib gone.mtl
+o first
+v 9 9 9
+v 0 0 0 # the vertex before this one has no face
+v 1 0 0
+v 1 1 0
+v 0 1 0
+vt 0 0
+vt 1 0
+vt 1 1
+vt 0 1
+vn 0 0 1
+g some_group
+usemtl skin
+f 2/1/1 3/2/1 4/3/1 5/4/1
+o second
+v 2 0 0
+v 3 0 0
+v 3 1 0
+v 2.5 2 0
+v 2 1 0
+s off
+f -5 -4 -3 \\
+  -2 -1
+l 1 2
+f 2//1 3//1 6//1
+"""
+
+
+def test_obj_with_polygons_groups_and_numbers_that_count_back(tmp_path: Path) -> None:
+    (tmp_path / "all.obj").write_text(OBJ_OF_ALL_KINDS)
+    with pytest.warns(UserWarning, match=r"'gone\.mtl' cannot be read \(No such file or directory\): no texture"):
+        found = load_mesh(tmp_path / "all.obj")
+    assert found.vertices[:2].tolist() == [[9, 9, 9], [0, 0, 0]]  # numbers stay
+    assert found.faces.tolist() == [[1, 2, 3], [1, 3, 4], [5, 6, 7], [5, 7, 8], [5, 8, 9], [1, 2, 5]]
+    assert corner_uv(found)[:2].tolist() == [[[0, 0], [1, 0], [1, 1]], [[0, 0], [1, 1], [0, 1]]]
+    assert corner_uv(found)[2:].abs().max() == 0
+    assert (found.texture, found.normals) == (None, None)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_obj_as_trimesh_reads_it(end: str, tmp_path: Path) -> None:
+    ball = trimesh.creation.icosphere(2)
+    text = "".join(f"v {x} {y} {z}{end}" for x, y, z in ball.vertices) + "".join(
+        f"f {a}/{a} {b}/{b} {c}/{c}{end}" for a, b, c in ball.faces + 1
+    )
+    text += "".join(f"vt {x} {y} 0{end}" for x, y in ball.vertices[:, :2])
+    (tmp_path / "ball.obj").write_text(text, newline="")
+    found = load_mesh(tmp_path / "ball.obj")
+    assert torch.equal(found.faces, torch.from_numpy(ball.faces))
+    close(found.vertices.double(), torch.from_numpy(ball.vertices), 1e-7)
+    assert found.uv_faces is None
+    close(found.uv, torch.from_numpy(ball.vertices[:, :2]).float(), 1e-7)
+
+
+@pytest.mark.parametrize("face", ["f 1 2", "f 1 2 x", "f 1 2 0", "f 1 2 -4", "f 1/1/1/1 2/1/1/1 3/1/1/1", "f 1 2 1.5"])
+def test_obj_with_a_face_that_is_none(face: str, tmp_path: Path) -> None:
+    (tmp_path / "a.obj").write_text(f"v 0 0 0\nv 1 0 0\nv 0 1 0\n{face}\n")
+    with pytest.raises(InputError, match="is not a OBJ file that can be read"):
+        load_mesh(tmp_path / "a.obj")
+
+
+def test_obj_with_colors_and_several_pictures(tmp_path: Path) -> None:
+    triangle = "v 0 0 0 255 0 0\nv 1 0 0 0 255 0\nv 0 1 0 0 0 255\n"
+    (tmp_path / "colors.obj").write_text(triangle + "f 1 2 3\n")
+    close(load_mesh(tmp_path / "colors.obj").colors, torch.eye(3), 1e-6)
+    for name in ("one", "two"):
+        Image.new("RGB", (2, 2)).save(tmp_path / f"{name} picture.png")
+    (tmp_path / "two.mtl").write_text("newmtl a\nmap_Kd one picture.png\nnewmtl b\nmap_Kd two picture.png\n")
+    text = triangle + "vt 0 0\nvt 1 0\nvt 0 1\nmtllib two.mtl\nusemtl a\nf 1/1 2/2 3/3\n"
+    (tmp_path / "one.obj").write_text(text)
+    close(load_mesh(tmp_path / "one.obj").texture, torch.zeros(2, 2, 3), 0)
+    (tmp_path / "two.obj").write_text(text + "usemtl b\nf 3/1 2/2 1/3\n")
+    with pytest.warns(UserWarning, match="2 textures in one file"):
+        assert load_mesh(tmp_path / "two.obj").texture is None
+
+
+def test_ply_with_quadrangles(tmp_path: Path) -> None:
+    faces = "element face 2\nproperty list uchar int vertex_indices\nend_header\n"
+    points = "0 0 0\n1 0 0\n1 1 0\n0 1 0\n0 0 1\n"
+    (tmp_path / "quad.ply").write_text(PLY.format(5) + faces + points + "4 0 1 2 3\n3 0 1 4\n")
+    assert load_mesh(tmp_path / "quad.ply").faces.tolist() == [[0, 1, 4], [0, 1, 2], [2, 3, 0]]
+
+
+def test_stl_of_both_kinds_is_welded(tmp_path: Path) -> None:
+    ball = trimesh.creation.icosphere(2)
+    for kind in ("stl", "stl_ascii"):
+        ball.export(tmp_path / f"{kind}.stl", file_type=kind)
+        found = load_mesh(tmp_path / f"{kind}.stl")
+        assert (len(found.vertices), len(found.faces)) == (len(ball.vertices), len(ball.faces))
+        assert trimesh.Trimesh(found.vertices, found.faces, process=False).is_watertight
+
+
+def test_broken_numbers_can_be_let_through(tmp_path: Path) -> None:
+    (tmp_path / "a.obj").write_text("v nan 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 3\n")
+    assert load_mesh(tmp_path / "a.obj", finite=False).vertices.isfinite().all(1).tolist() == [False, True, True]

@@ -1,4 +1,4 @@
-"""Meshes into files and back: GLB, OBJ, PLY. What is written appears whole or not at all."""
+"""Meshes into files and back: GLB, OBJ, PLY, STL. What is written appears whole or not at all."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from headviz.errors import OutputError
 from headviz.geometry.color import to_uint8
 from headviz.geometry.glb import TextureFormat, encode_texture, glb_bytes
 from headviz.geometry.glb_reader import read_glb
-from headviz.geometry.mesh import Mesh, split_seams, vertex_normals
+from headviz.geometry.mesh import Mesh, face_normals, split_seams, vertex_normals
 from headviz.geometry.sampling import sample_texture
 
-__all__ = ["atomic_write", "glb_bytes", "read_glb", "write_glb", "write_obj", "write_ply"]
+__all__ = ["atomic_write", "glb_bytes", "read_glb", "write_glb", "write_obj", "write_ply", "write_stl"]
 
 
 @contextmanager
@@ -92,12 +92,18 @@ def write_glb(
         file.write(data)
 
 
-def write_obj(path: str | Path, mesh: Mesh, *, attribution: str | None = None) -> list[Path]:
+def write_obj(path: str | Path, mesh: Mesh, *, attribution: str | None = None, decimals: int = 6) -> list[Path]:
     """Write a mesh as Wavefront OBJ, with an MTL file and a PNG file beside it where there is a texture.
 
-    Positions are rounded to micrometres. Vertices are not split: texture coordinates have indices of their own.
-    Morph targets are left out, for OBJ has none; colours of vertices, as sRGB, follow the coordinates, as MeshLab
+    Positions are rounded, by default to micrometres. Vertices are not split: texture coordinates have indices of their
+    own. Morph targets are left out, for OBJ has none; colours of vertices, as sRGB, follow the coordinates, as MeshLab
     and Blender read them.
+
+    Args:
+        path: the file.
+        mesh: what to write.
+        attribution: goes into comments.
+        decimals: digits of positions behind the point.
 
     Returns:
         The files that were written, the OBJ file first.
@@ -126,17 +132,17 @@ def write_obj(path: str | Path, mesh: Mesh, *, attribution: str | None = None) -
             file.write("\n".join([*lines, *look, ""]).encode())
         lines.append(f"mtllib {material.name}")
     with atomic_write(path) as file:
-        file.write("\n".join([*lines, f"o {path.stem}", *_obj_lines(mesh), ""]).encode())
+        file.write("\n".join([*lines, f"o {path.stem}", *_obj_lines(mesh, decimals), ""]).encode())
     return written
 
 
-def _obj_lines(mesh: Mesh) -> Iterator[str]:
+def _obj_lines(mesh: Mesh, decimals: int) -> Iterator[str]:
     """Vertices, texture coordinates, normals and faces of an OBJ file, many lines at a time."""
     normals = mesh.normals if mesh.normals is not None else vertex_normals(mesh.vertices, mesh.faces)
     points = mesh.vertices
     if mesh.colors is not None:
         points = torch.cat([points, torch.from_numpy(to_uint8(mesh.colors[None])[0] / np.float32(255))], dim=1)
-    yield _rows("v" + " %.6f" * points.shape[1], points)
+    yield _rows("v" + f" %.{decimals}f" * 3 + " %.6f" * (points.shape[1] - 3), points)
     if mesh.uv is not None:
         yield _rows("vt %.6f %.6f", mesh.uv)
     yield _rows("vn %.4f %.4f %.4f", normals)
@@ -203,6 +209,25 @@ def write_ply(path: str | Path, mesh: Mesh, *, texture_file: str | None = None, 
     ]
     with atomic_write(path) as file:
         file.write("\n".join(header).encode("ascii", "replace") + vertices.tobytes() + faces.tobytes())
+
+
+def write_stl(path: str | Path, mesh: Mesh, *, attribution: str | None = None) -> None:
+    """Write a mesh as binary STL: three positions and a normal per face.
+
+    STL knows nothing else: vertices are written once for every face, which readers that weld them put together again.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    corners = mesh.vertices.detach()[mesh.faces]
+    normals = torch.nn.functional.normalize(face_normals(mesh.vertices.detach(), mesh.faces), dim=-1, eps=1e-20)
+    faces = np.zeros(len(mesh.faces), dtype=[("normal", "<f4", (3,)), ("corners", "<f4", (3, 3)), ("more", "<u2")])
+    faces["normal"], faces["corners"] = normals.cpu().numpy(), corners.cpu().numpy()
+    words = f"headviz {headviz.__version__} {attribution or ''}".encode("ascii", "replace").replace(b"\n", b" ")
+    header = words[:80].ljust(80)  # must not begin with "solid", which is how text files begin
+    with atomic_write(path) as file:
+        file.write(header + np.array(len(faces), "<u4").tobytes())
+        file.write(faces.tobytes())
 
 
 def _comments(prefix: str, text: str | None) -> list[str]:

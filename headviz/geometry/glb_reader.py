@@ -43,7 +43,8 @@ _DAMAGE = (
     Image.DecompressionBombError,
 )
 _MAX_PIXELS = 64_000_000  # of an embedded picture
-_MAX_VERTICES = 10_000_000
+_MAX_VERTICES = 10_000_000  # that an accessor without data may ask for
+_MAX_ENTRIES = 100_000_000  # of any other: its data must be there
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,7 +180,7 @@ class _Document:
         """An accessor as an array of shape (n, width), or (n,) for scalars; normalized integers become floats."""
         accessor = self.json["accessors"][index]
         kind, width, count = accessor["componentType"], _WIDTHS[accessor["type"]], accessor["count"]
-        if not 0 <= count <= _MAX_VERTICES:
+        if not 0 <= count <= (_MAX_VERTICES if "bufferView" not in accessor else _MAX_ENTRIES):
             raise ValueError(f"accessor {index} has {count} entries")
         if "bufferView" in accessor:
             start = accessor.get("byteOffset", 0)

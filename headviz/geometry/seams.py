@@ -77,8 +77,7 @@ def join_coincident(mesh: Mesh) -> Mesh:
     """
     tables = [mesh.vertices, *mesh.morphs.values()]
     rows = torch.cat([table.detach().to(mesh.vertices) for table in tables], 1).cpu().numpy() + 0.0  # −0 becomes 0
-    whole = np.ascontiguousarray(rows).view(np.dtype((np.void, rows.dtype.itemsize * rows.shape[1])))[:, 0]
-    _, first, group = np.unique(whole, return_index=True, return_inverse=True)
+    first, group = _equal_rows(np.ascontiguousarray(rows))
     if len(first) == len(rows):
         return mesh
     source = torch.from_numpy(first[group]).to(mesh.faces.device)
@@ -90,6 +89,21 @@ def join_coincident(mesh: Mesh) -> Mesh:
         sums = torch.zeros_like(joined.vertices, dtype=mesh.colors.dtype).index_add(0, place, mesh.colors)
         joined = replace(joined, colors=sums / torch.bincount(place)[:, None])
     return joined
+
+
+def _equal_rows(rows: Shaped[np.ndarray, "n k"]) -> tuple[Int[np.ndarray, " g"], Int[np.ndarray, " n"]]:
+    """Where each distinct row appears first, and the number of each row among them."""
+    words = rows.view(np.uint32).astype(np.uint64)
+    keys = np.zeros(len(rows), np.uint64)
+    with np.errstate(over="ignore"):  # a hash, for numbers are sorted ten times as fast as rows
+        for column in words.T:
+            keys = (keys ^ column) * np.uint64(0x9E3779B97F4A7C15)
+            keys ^= keys >> np.uint64(32)
+    _, first, group = np.unique(keys, return_index=True, return_inverse=True)
+    if np.array_equal(words[first][group.reshape(-1)], words):
+        return first, group.reshape(-1)
+    whole = rows.view(np.dtype((np.void, rows.dtype.itemsize * rows.shape[1])))[:, 0]  # two rows had one key
+    return np.unique(whole, return_index=True, return_inverse=True)[1:]
 
 
 def first_of(group: Int[Tensor, " v"]) -> Int[Tensor, " g"]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from permissions import unprivileged
 
 from headviz.errors import OutputError
 from headviz.geometry.color import to_uint8
-from headviz.geometry.files import atomic_write, sample_texture, write_glb, write_obj, write_ply
+from headviz.geometry.files import atomic_write, sample_texture, write_glb, write_obj, write_ply, write_stl
 from headviz.geometry.mesh import Mesh, split_seams, vertex_normals
 
 
@@ -94,6 +95,23 @@ def test_ply_prefers_the_colors_of_vertices_and_needs_none(plain: Mesh, colored:
     assert len(trimesh.load_mesh(tmp_path / "plain.ply", process=False).faces) == len(plain.faces)
 
 
+def test_stl_is_read_by_trimesh(head: Mesh, tmp_path: Path) -> None:
+    write_stl(tmp_path / "head.stl", head, attribution="solid work\nof someone with a very long name" + 80 * "x")
+    seen = trimesh.load_mesh(tmp_path / "head.stl", process=False)
+    np.testing.assert_array_equal(seen.triangles.astype(np.float32), head.vertices[head.faces])
+    np.testing.assert_allclose(
+        np.asarray(seen.face_normals), trimesh.Trimesh(head.vertices, head.faces, process=False).face_normals, atol=1e-3
+    )
+    assert len((tmp_path / "head.stl").read_bytes()) == 84 + 50 * len(head.faces)
+
+
+def test_obj_of_something_small_keeps_its_shape(plain: Mesh, tmp_path: Path) -> None:
+    small = replace(plain, vertices=plain.vertices * 1e-6)
+    write_obj(tmp_path / "small.obj", small, decimals=13)
+    seen = trimesh.load_mesh(tmp_path / "small.obj", process=False, maintain_order=True)
+    np.testing.assert_allclose(seen.vertices, small.vertices, atol=1e-13)
+
+
 def test_texture_coordinates_start_at_the_lower_left() -> None:
     texture = torch.zeros(4, 4, 3)
     texture[3, 0] = 1.0  # the lower left texel
@@ -132,7 +150,12 @@ def test_interrupted_writers_leave_nothing(head: Mesh, tmp_path: Path, monkeypat
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Path, "replace", interrupted)
-    for write, name in ((write_glb, "head.glb"), (write_obj, "head.obj"), (write_ply, "head.ply")):
+    for write, name in (
+        (write_glb, "head.glb"),
+        (write_obj, "head.obj"),
+        (write_ply, "head.ply"),
+        (write_stl, "head.stl"),
+    ):
         with pytest.raises(KeyboardInterrupt):
             write(tmp_path / name, head)
     assert list(tmp_path.iterdir()) == []

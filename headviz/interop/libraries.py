@@ -1,43 +1,23 @@
-"""Meshes to and from trimesh, pyvista, Open3D and PyTorch3D. Each library is imported where it is used.
-
-What survives everywhere, exactly: the order and number of vertices and faces, and positions in the library's precision.
-Colours are linear here and sRGB there, in 8 bits but for what the functions say. A round trip through 8 bits moves a
-value by at most half a level (0.0045 in linear light), and one that came from 8 bits not at all.
-
-trimesh and pyvista hold one texture coordinate per vertex. A vertex on a seam of the texture is therefore copied; the
-copies come after all vertices, and an attribute ``source_vertex`` says what they are copies of, by which the way back
-joins them again. Morph targets and the mirror are attributes too (``morph_NAME``, ``mirror``); they stay as they are
-when the other library turns the mesh. A mesh with seams gets normals where it has none, so that the seams do not show.
-"""
+"""Meshes to and from trimesh, pyvista, Open3D and PyTorch3D. Each library is imported where it is used."""
 
 from __future__ import annotations
 
 import importlib
-import struct
 import warnings
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image
 
-from headviz.errors import InputError, MeshError, MissingExtraError, ShapeError
+from headviz.errors import MeshError, MissingExtraError, ShapeError
 from headviz.geometry.arrays import Array, array_of, linear_of, rgb_of, tensor_of, tensors_of, three_channels
 from headviz.geometry.color import from_uint8, linear_to_srgb, to_uint8
-from headviz.geometry.glb_reader import read_glb
 from headviz.geometry.mesh import Mesh
-from headviz.geometry.seams import attributes_of, join_coincident, uv_of_corners, with_attributes
+from headviz.geometry.seams import attributes_of, uv_of_corners, with_attributes
 
 _COLORS = "color"  # beside a texture: the name under which trimesh's own readers keep them
-
-#: Endings of the files that :func:`load_mesh` reads.
-MESH_FORMATS = (".glb", ".gltf", ".obj", ".off", ".ply", ".stl")
-
-#: What readers of files fall over.
-_DAMAGE = (ArithmeticError, AssertionError, AttributeError, EOFError, LookupError, MemoryError, NameError, OSError)
-_DAMAGE_TOO = (RuntimeError, SyntaxError, TypeError, ValueError, struct.error)
 
 
 def to_trimesh(mesh: Mesh) -> Any:
@@ -329,62 +309,6 @@ def from_pytorch3d(meshes: Any) -> Mesh:
     white = picture.shape[:2] == (1, 1) and bool((picture == 1).all())
     per_vertex = len(uv) == len(vertices) and torch.equal(corners, faces)
     return replace(found, uv=uv, uv_faces=None if per_vertex else corners, texture=None if white else picture)
-
-
-def load_mesh(path: str | Path, *, join: bool = True) -> Mesh:
-    """Read a mesh from an OBJ, PLY, STL, OFF, GLB or glTF file.
-
-    GLB by :func:`headviz.geometry.glb_reader.read_glb`, which keeps morph targets, the others by trimesh, unprocessed;
-    what that leaves out is told at :func:`from_trimesh`, in glTF also colours beside a material. Polygons are cut into
-    triangles. Several parts become one mesh, with a warning. Coordinates are taken for metres.
-
-    Args:
-        path: the file; its ending tells the format.
-        join: put together what the formats hold several times, see
-            :func:`headviz.geometry.seams.join_coincident`; otherwise vertices are as the file has them, or, in OBJ
-            files, as many as there are combinations of position, texture coordinate and normal.
-
-    Raises:
-        InputError: the file does not exist, is empty, has another ending, or is damaged.
-        MeshError: it can be read, but has no faces (a point cloud, say), or vertices that are not finite.
-    """
-    path = Path(path)
-    shown = str(path) if str(path).isprintable() else repr(str(path))
-    kind = path.suffix.lower()
-    if kind not in MESH_FORMATS:
-        raise InputError(f"{shown} should end in {', '.join(MESH_FORMATS)}; it ends in {kind!r}")
-    try:
-        with path.open("rb") as file:
-            empty = not file.read(1)
-    except (OSError, ValueError) as error:
-        raise InputError(f"{shown} cannot be read: {getattr(error, 'strerror', None) or error}") from None
-    if empty:
-        raise InputError(f"{shown} is empty")
-    mesh = read_glb(path) if kind == ".glb" else _by_trimesh(path, kind, shown)
-    finite = torch.isfinite(mesh.vertices).all(1)
-    if not bool(finite.all()):
-        raise MeshError(f"{shown} should have finite vertices; {int((~finite).sum())} of {len(finite)} are not")
-    return join_coincident(mesh) if join else mesh
-
-
-def _by_trimesh(path: Path, kind: str, shown: str) -> Mesh:
-    import trimesh
-
-    try:
-        scene: Any = trimesh.load_scene(path, file_type=kind[1:], process=False)
-        parts = list(scene.geometry.values())
-        points = sum(len(getattr(part, "vertices", ())) for part in parts)
-        if any(isinstance(part, trimesh.Trimesh) and len(part.faces) for part in parts):
-            with warnings.catch_warnings():
-                warnings.filterwarnings("ignore", "overflow encountered in cast", RuntimeWarning)  # told by the caller
-                mesh = from_trimesh(scene)
-            if kind == ".gltf" and mesh.colors is not None:  # these are linear, which trimesh does not know
-                mesh = replace(mesh, colors=linear_to_srgb(mesh.colors))
-            return mesh
-    except (*_DAMAGE, *_DAMAGE_TOO) as error:
-        reason = " ".join(str(error).split())[:160] or type(error).__name__
-        raise InputError(f"{shown} is not a {kind[1:].upper()} file that can be read ({reason})") from error
-    raise MeshError(f"{shown} should have faces; it has {points or 'no'} points and no faces")
 
 
 def _library(name: str, extra: str) -> Any:
