@@ -11,7 +11,10 @@ from pathlib import Path
 
 from headviz import assets, models, viewers
 from headviz.geometry import preset
+from headviz.heads.model import load_head
 from headviz.photo.picture import load_picture
+from headviz.sculpt import Brush, Keypoint, SetKeypoints, Stroke
+from headviz.sculpt.files import start_named
 from headviz.viewers import Viewer
 
 HERE = Path(__file__).parent
@@ -23,6 +26,15 @@ def reconstruction() -> Viewer:
     return viewers.view_reconstruction(made, title="From a photograph to a head")
 
 
+def sculpted() -> Viewer:
+    """The packaged head with three steps, to go on from."""
+    session = start_named("head", load_head().mesh())
+    session.apply(Stroke(Brush("inflate", 0.03), ((0.045, -0.03, 0.02), (0.05, -0.03, 0.015))))
+    session.apply(SetKeypoints((Keypoint((0.0, -0.076, 0.0393), (0.0, -0.006, 0.006), alpha=4000.0),)))
+    session.apply(Stroke(Brush("grab", 0.025), ((0.0, -0.015, 0.06),), (0.0, 0.004, 0.012)))
+    return viewers.view_sculpt(session, title="Sculpt a head")
+
+
 PAGES: dict[str, Callable[[], Viewer]] = {
     "ray": lambda: viewers.view_ray(preset("head"), title="One ray through the profile of a head"),
     "trace": lambda: viewers.view_trace(preset("head"), size=128, title="Every ray of a picture"),
@@ -31,6 +43,7 @@ PAGES: dict[str, Callable[[], Viewer]] = {
     "quadtree": lambda: viewers.view_quadtree(preset("head_profile"), title="Quadtree of a profile"),
     "octree": lambda: viewers.view_octree(preset("head"), resolution=32, title="Octree of a head"),
     "reconstruction": reconstruction,
+    "sculpt": sculpted,
 }
 
 

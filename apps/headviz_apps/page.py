@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -82,12 +83,17 @@ class Page:
         _html("<h2>Result</h2>")
         self.empty = _html('<p class="hv-quiet">Files, times and measurements appear here.</p>', "empty")
         with gr.Column(visible=False, elem_id="steps-part") as self.watch_part:
-            self.watch = gr.Button("Watch the steps", size="sm", elem_id="watch")
-            _html(f'<p class="hv-hint">{steps.HINT}</p>')
+            self.watch = self._lay_button("steps", "watch")
+            self.sculpt = self._lay_button("sculpt", "sculpt")
             self.watched = _html(name="watched")
             self.link = steps_link(elem_id="steps-link")
         self.downloads = downloads(elem_id="downloads")
         self.report = _html(name="report")
+
+    def _lay_button(self, kind: str, name: str) -> gr.Button:
+        button = gr.Button(steps.KINDS[kind].label, size="sm", elem_id=name)
+        _html(f'<p class="hv-hint">{steps.KINDS[kind].hint}</p>')
+        return button
 
     def _wire(self) -> None:
         quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
@@ -108,8 +114,10 @@ class Page:
         result_parts += [self.empty, self.downloads, self.report, self.make, self.result, self.watch_part, self.watched]
         result_parts.append(self.link)
         self.make.click(self.run, [self.path, self.crop, self.model], result_parts, concurrency_limit=1, **quiet)
-        steps_parts = [self.problem, self.watch, self.watched, self.link]
-        self.watch.click(self.draw_steps, self.result, steps_parts, js=steps.OPEN_TAB, concurrency_limit=1, **quiet)
+        page_parts = [self.problem, self.watch, self.sculpt, self.watched, self.link]
+        for button, kind in ((self.watch, "steps"), (self.sculpt, "sculpt")):
+            draw = partial(self.draw_page, kind)
+            button.click(draw, self.result, page_parts, js=steps.open_tab(kind), concurrency_id="pages", **quiet)
         self.model.change(self.describe, self.model, [self.card, self.estimate], **quiet)
 
     def describe(self, name: str) -> tuple[str, str]:
@@ -185,22 +193,22 @@ class Page:
                 self.link: None,
             }
 
-    def draw_steps(self, result: Reconstruction | None) -> Iterator[Update]:
-        """Make the page on which the way to the head can be watched."""
+    def draw_page(self, kind: str, result: Reconstruction | None) -> Iterator[Update]:
+        """Make the page on which the way to the head can be watched, or the head be sculpted."""
         if result is None:  # kept for an hour
             yield {self.problem: report.message(InputError(GONE)), self.link: {"failed": True}}
             return
-        yield {self.problem: "", self.watch: gr.update(interactive=False), self.link: None}
-        job = Watched(lambda progress: steps.make_page(result, progress))
+        busy, free = gr.update(interactive=False), gr.update(interactive=True)
+        yield {self.problem: "", self.watch: busy, self.sculpt: busy, self.link: None}
+        job = Watched(lambda progress: steps.make_page(result, progress, kind))
         for progress in job:
             yield {self.watched: report.steps(progress)}
         error = job.error()
-        free = gr.update(interactive=True)
+        after: Update = {self.watched: "", self.watch: free, self.sculpt: free}
         if error is not None:
-            problem = report.message(error)
-            yield {self.problem: problem, self.watched: "", self.watch: free, self.link: {"failed": True}}
+            yield {**after, self.problem: report.message(error), self.link: {"failed": True}}
             return
-        yield {self.watched: "", self.watch: free, self.link: {"url": job.result()}}
+        yield {**after, self.link: {"url": job.result(), "label": steps.KINDS[kind].label}}
 
 
 def head_value(made: Made) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The demo's page "Watch the steps": made on demand, opened in a new tab, linked to the head just made."""
+"""The demo's pages "Watch the steps" and "Sculpt it": made on demand, opened in a new tab, of the head just made."""
 
 from __future__ import annotations
 
@@ -45,7 +45,28 @@ def test_steps_of_the_head_just_made(demo: Any, visit: Callable[..., Any], astro
     assert watch.low_contrast() == []
     watch.photograph("demo-steps")
     assert tab.problems == []
+    sculpt_the_head(watch, demo.url)
     assert demo.outside() == []
+
+
+def sculpt_the_head(watch: Any, address: str) -> None:
+    """From the same head on to the sculpting page, and one stroke there."""
+    with watch.page.context.expect_page() as opened:
+        watch.page.locator("#sculpt").click()
+    tab = type(watch)(opened.value)
+    tab.page.wait_for_url(f"{address.rstrip('/')}/**", timeout=60_000)
+    tab.until("window.viewersReady === true", seconds=90)
+    assert tab.page.evaluate("viewers.map((viewer) => viewer.kind)") == ["sculpt"]
+    tab.page.locator("canvas").first.scroll_into_view_if_needed()
+    box = tab.page.locator("canvas").first.bounding_box()
+    assert box is not None
+    middle = (box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    tab.page.mouse.move(*middle)
+    tab.page.mouse.down()
+    tab.page.mouse.move(middle[0] + 10, middle[1] + 25, steps=4)
+    tab.page.mouse.up()
+    tab.until("viewers[0].caption.includes('grab')")
+    assert tab.problems == []
 
 
 @pytest.fixture

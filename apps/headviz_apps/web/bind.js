@@ -34,20 +34,20 @@ export async function bindHead({ element, props, watch, module }) {
   watch("value", show);
 }
 
-/** The page of the steps: Python sends its address, and it opens in the tab that the click has opened, if there is one. */
+/** A page about the head: Python sends its address, and it opens in the tab that the click has opened, if there is one. */
 export function bindSteps({ element, props, watch }) {
   const place = mountPoint(element);
   const show = () => {
-    const { url, failed } = props.value ?? {};
+    const { url, failed, label } = props.value ?? {};
     place.replaceChildren();
-    const tab = window.headvizSteps;
+    const tab = window.headvizTab;
     if (failed) tab?.close();
     if (!url) return;
     const link = document.createElement("a");
-    Object.assign(link, { href: new URL(url, document.baseURI).href, target: "_blank", className: "hv-link", textContent: "Open the steps in a new tab" });
+    Object.assign(link, { href: new URL(url, document.baseURI).href, target: "_blank", className: "hv-link", textContent: `${label ?? "The page"}: open in a new tab` });
     place.append(link);
     if (tab && !tab.closed) tab.location.replace(link.href);
-    window.headvizSteps = null;
+    window.headvizTab = null;
   };
   show();
   watch("value", show);

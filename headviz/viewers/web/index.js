@@ -19,6 +19,7 @@ import obj from "./obj.js";
 import octree from "./octree.js";
 import quadtree from "./quadtree.js";
 import reconstruction from "./reconstruction.js";
+import sculpt from "./sculpt.js";
 import squares from "./squares.js";
 import trace from "./trace.js";
 
@@ -33,7 +34,7 @@ const THREE = {
 /** What a viewer of another package may use. */
 const TOOLKIT = { h, count, length, number, COLOR, greyOf, painted, scaleOf, discard, linesOf, surfaceOf, THREE };
 
-const VIEWERS = new Map([cubes, mesh, obj, octree, quadtree, ray, reconstruction, squares, trace].map((viewer) => [viewer.kind, viewer]));
+const VIEWERS = new Map([cubes, mesh, obj, octree, quadtree, ray, reconstruction, sculpt, squares, trace].map((viewer) => [viewer.kind, viewer]));
 
 /**
  * Adds a viewer from the text of an ES module whose default export is `(toolkit) => viewer`; see docs/add-a-viewer.md.
@@ -53,7 +54,8 @@ export async function addViewer(text) {
  *
  * @param {HTMLElement} element
  * @param {Uint8Array} packed - from headviz.viewers.wire.pack
- * @param {object} options - see Shell; also { state } to begin with another one, { module } with the text for addViewer()
+ * @param {object} options - see Shell; also { state } to begin with another one, { module } with the text for addViewer(),
+ *   { channel } to a kernel
  * @returns {Promise<object>} handle: state, numbers, caption, steps, set, flush, screenshot, setTheme, dispose
  */
 export async function mountViewer(element, packed, options = {}) {
@@ -62,6 +64,7 @@ export async function mountViewer(element, packed, options = {}) {
     if (options.module && !VIEWERS.has(record.kind)) await addViewer(options.module);
     const viewer = VIEWERS.get(record.kind);
     if (viewer === undefined) throw new Error(`there is no viewer of kind ${record.kind}`);
+    record.channel = options.channel ?? null;
     await viewer.prepare?.(record);
     if (options.state) record.state = { ...record.state, ...options.state };
     return new Shell(element, viewer, record, options).handle;
@@ -105,7 +108,7 @@ async function render({ model, el }) {
     model.save_changes();
     telling = false;
   };
-  const handle = await mountViewer(el, packed, { ...model.get("options"), state: model.get("state"), onChange: tell });
+  const handle = await mountViewer(el, packed, { ...model.get("options"), state: model.get("state"), onChange: tell, channel: model });
   tell(handle.state, handle.numbers, handle.caption);
   el.viewer = handle;
   const follow = () => {

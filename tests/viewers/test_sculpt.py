@@ -1,0 +1,433 @@
+"""The sculpting viewer without a browser: the ports against the engine, words, records, the exchange with a kernel."""
+
+from __future__ import annotations
+
+import gc
+import re
+from dataclasses import replace
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from headviz import viewers
+from headviz.errors import OptionError, RecordError
+from headviz.geometry.mesh import Mesh
+from headviz.geometry.rbf import KERNELS, alpha_of_radius
+from headviz.sculpt import (
+    FALLOFFS,
+    TOOLS,
+    Brush,
+    ChangeMask,
+    Keypoint,
+    SculptSession,
+    SetKeypoints,
+    SetSliders,
+    Step,
+    Stroke,
+    Symmetrise,
+)
+from headviz.viewers import Record, view_sculpt
+from headviz.viewers.sculpt import SculptState, SculptViewer
+from headviz.viewers.sculpt_widget import Exchange
+
+from .node import run_module
+
+#: In parts of the head's size: how far a port may be from the engine. The order of sums in single precision is 1e-7.
+CLOSE = 1e-5
+
+REPLAY = """
+import { sessionOf } from "./sculpt.js";
+import { captionOf, numbersOf } from "./sculpt/words.js";
+const typed = ({ vertices, positions, mask, ...rest }) => Object.fromEntries(Object.entries({ vertices, positions, mask, ...rest })
+  .filter(([, values]) => values !== undefined)
+  .map(([name, values]) => [name, { data: (/faces|mirror|indices/.test(name) ? Int32Array : Float32Array).from(values.flat()) }]));
+const answer = ({ facts, arrays, lists }) => lists.map((steps) => {
+  const session = sessionOf({ facts, arrays: typed(arrays) });
+  for (const step of steps) session.history.apply(step);
+  const found = { positions: session.positions.slice(), normals: session.normals.slice(), mask: session.mask.slice() };
+  const words = [captionOf(session), numbersOf(session)];
+  while (session.history.canUndo) session.history.undo();
+  const back = session.positions.every((value, k) => value === session.surface.base[k]) && session.mask.every((value) => value === 0);
+  while (session.history.canRedo) session.history.redo();
+  return { ...found, words, back, again: session.positions.every((value, k) => value === found.positions[k]) };
+});
+"""
+
+
+def replayed(record: Record, lists: list[list[Step]]) -> list[dict[str, Any]]:
+    """What the browser's session makes of lists of steps."""
+    data = {
+        "facts": dict(record.facts),
+        "arrays": dict(record.arrays),
+        "lists": [[step.plain() for step in steps] for steps in lists],
+    }
+    found: list[dict[str, Any]] = run_module(REPLAY, data)
+    return found
+
+
+def twinned(head: Mesh) -> Mesh:
+    """The small head, symmetric to the bit, with its mirror map; the poles are many vertices at one place."""
+    rows, columns = 25, 48
+    row, column = torch.meshgrid(torch.arange(rows), torch.arange(columns), indexing="ij")
+    mirror = (row * columns + (-column) % columns).reshape(-1)
+    across = torch.tensor([-1.0, 1.0, 1.0])
+    return replace(head, vertices=(head.vertices + head.vertices[mirror] * across) / 2, mirror=mirror)
+
+
+def bent(head: Mesh) -> Mesh:
+    """The small head without a twin for most vertices."""
+    vertices = head.vertices.clone()
+    vertices[:, 0] += 0.01 * (30 * vertices[:, 1]).sin() + 0.002 * (90 * vertices[:, 2]).cos()
+    return Mesh(vertices, head.faces)
+
+
+def strokes(session: SculptSession) -> list[list[Step]]:
+    """Every tool, with and without symmetry, every falloff; near the seam, on it and far from it."""
+    places = ((0.001, 0.0, 0.12), (0.03, 0.02, 0.09), (0.0, 0.05, 0.1))
+    found: list[list[Step]] = []
+    for (k, tool), symmetric in product(enumerate(TOOLS), (True, False)):
+        falloff, invert = FALLOFFS[(2 * k + symmetric) % len(FALLOFFS)], k % 2 == 1
+        brush = Brush(tool, 0.15 * session.surface.size, 1.4 if symmetric else 0.8, falloff, invert, symmetric)
+        path = tuple((x, y + 0.004 * i, z) for i in range(4) for x, y, z in places[:2])
+        one = Stroke(brush, places[k % 3 : k % 3 + 1], (0.01, 0.004, 0.02)) if tool == "grab" else Stroke(brush, path)
+        found.append([Stroke(Brush("mask", 0.04, 0.7), places[1:2]), one])
+    way = (0.012, -0.01, 0.02)
+    return found + [[Stroke(Brush("grab", 0.05, falloff=falloff), places[:1], way)] for falloff in FALLOFFS]
+
+
+def keypoint_steps() -> list[list[Step]]:
+    """Every kernel, blending and exact, with and without twins; keypoints on the plane, near it and far from it."""
+    found: list[list[Step]] = []
+    for kernel, exact, symmetric in product(KERNELS, (False, True), (True, False)):
+        alpha = alpha_of_radius(kernel, 0.06)
+        sites = [(0.0, 0.0, 0.13), (0.004, 0.06, 0.09), (0.05, -0.03, 0.07), (-0.03, -0.08, 0.05), (0.06, 0.08, 0.0)]
+        ways = [(0.004, 0.01, 0.008), (0.002, 0.0, 0.01), (-0.01, 0.005, 0.0), (0.006, -0.01, 0.004), (0.01, 0.0, 0.0)]
+        points = [
+            Keypoint(site, way, kernel, alpha * (1 + 0.1 * k), symmetric=symmetric)
+            for k, (site, way) in enumerate(zip(sites, ways, strict=True))
+        ]
+        moved = (*points[:2], Keypoint(sites[2], (0.0, 0.01, 0.01), kernel, points[2].alpha, symmetric=symmetric))
+        found.append([SetKeypoints(tuple(points), exact), SetKeypoints((*moved, *points[3:]), exact)])
+    return found
+
+
+@pytest.mark.parametrize("twins", [True, False])
+def test_the_browser_computes_what_the_engine_computes(small_head: Mesh, twins: bool) -> None:
+    mesh = twinned(small_head) if twins else bent(small_head)
+    record = view_sculpt(SculptSession(mesh)).record
+    lists = strokes(SculptSession(mesh)) + keypoint_steps()
+    if twins:
+        lists.append(
+            [SetSliders({"jawOpen": 0.7, "mouthSmileLeft": -0.2}), SetSliders({"jawOpen": 0.1}), Symmetrise("right")]
+        )
+        lists.append(
+            [Stroke(Brush("grab", 0.05, symmetric=False), ((0.03, 0.0, 0.1),), (0.01, 0.0, 0.02)), Symmetrise()]
+        )
+        lists.append([Stroke(Brush("mask", 0.05), ((0.0, 0.0, 0.1),)), ChangeMask("invert")])
+    for steps, found in zip(lists, replayed(record, lists), strict=True):
+        session = SculptSession(mesh)
+        assert (session.surface.mirror is not None) == twins
+        for step in steps:
+            session.apply(step)
+        size, text = session.surface.size, f"{[step.plain() for step in steps]}"
+        moved = np.abs(session.positions - session.surface.rest).max()
+        assert moved > 1e-3 * size or session.mask.any(), f"the step does something: {text}"
+        positions = np.array(found["positions"]).reshape(-1, 3)
+        assert np.abs(positions - session.positions).max() <= CLOSE * size, text
+        assert np.abs(np.array(found["mask"]) - session.mask).max() <= 1e-5, text
+        assert np.abs(np.array(found["normals"]).reshape(-1, 3) - session.normals).max() <= 5e-3, text
+        assert found["back"], f"undo: {text}"
+        assert found["again"], f"redo: {text}"
+
+
+@pytest.mark.parametrize("twins", [True, False])
+def test_the_page_says_what_python_says(small_head: Mesh, twins: bool) -> None:
+    mesh = twinned(small_head) if twins else bent(small_head)
+    grab = Stroke(Brush("grab", 0.05), ((0.03, 0.0, 0.1),), (0.01, 0.0, 0.02))
+    one = Keypoint((0.0, 0.0, 0.13), (0.0, 0.0, 0.01))
+    moved = replace(one, vector=(0.0, 0.01, 0.0))
+    lists: list[list[Step]] = [
+        [], [grab], [grab, ChangeMask("invert")], [SetKeypoints((one,), exact=True)], [SetKeypoints((one, one))],
+        [SetKeypoints((one,))], [SetKeypoints((one,)), SetKeypoints(())], [SetKeypoints((one,)), SetKeypoints((moved,))],
+        [SetKeypoints((one,)), SetKeypoints((replace(moved, alpha=1000.0),))],
+        [Stroke(Brush("mask", 0.0412), ((0.03, 0.0, 0.1),))],
+    ]  # fmt: skip
+    if twins:
+        lists += [
+            [SetSliders({"jawOpen": 0.755})],
+            [SetSliders({"jawOpen": 0.5, "browInnerUp": 1})],
+            [Symmetrise("left")],
+        ]
+    record = view_sculpt(SculptSession(mesh)).record
+    for steps, found in zip(lists, replayed(record, lists), strict=True):
+        viewer = view_sculpt(SculptSession(mesh))
+        for step in steps:
+            viewer.session.apply(step)
+        caption, numbers = found["words"]
+        residual, wanted = numbers.pop("residual"), viewer.numbers
+        expected = wanted.pop("residual")
+        assert (residual is None) == (expected is None) == (not twins)
+        assert residual is None or residual == pytest.approx(expected, abs=1e-7)
+        assert numbers == pytest.approx(wanted, rel=1e-5)
+        start, symmetry = caption.rsplit("; ", 1)
+        assert [start, shape(symmetry)] == [
+            *viewer.caption.rsplit("; ", 1)[:1],
+            shape(viewer.caption.rsplit("; ", 1)[1]),
+        ]
+        assert symmetry == "no vertex knows its twin." or twins
+
+
+def shape(words: str) -> str:
+    """A sentence without its numbers, which may differ in rounding."""
+    return re.sub(r"[\d.]+(e−\d+)?(?= |\.$|,)", "#", words)
+
+
+def test_strokes_on_an_asymmetric_head_are_told_from_its_own_asymmetry(small_head: Mesh) -> None:
+    head = twinned(small_head)
+    leaning = replace(
+        head, vertices=head.vertices + torch.tensor([0.003, 0.0, 0.0]) * (30 * head.vertices[:, 1:2]).sin()
+    )
+    viewer = view_sculpt(leaning)
+    grab = Stroke(Brush("grab", 0.05), ((0.03, 0.0, 0.1),), (0.01, 0.0, 0.02))
+    steps: list[Step] = [grab, SetSliders({"mouthSmileLeft": 0.5})]
+    (found,) = replayed(viewer.record, [steps])
+    for step in steps:
+        viewer.session.apply(step)
+    for caption in (found["words"][0], viewer.caption):
+        whole, sculpted = re.search(
+            r"symmetric to ([\d.]+) of the head’s size, what was sculpted to (.+)\.$", caption
+        ).groups()
+        assert float(whole) > 0.01
+        assert float(sculpted.replace("−", "-")) <= 1e-6
+
+
+def test_a_record_goes_on_from_where_the_session_is(small_head: Mesh, tmp_path: Path) -> None:
+    viewer = view_sculpt(small_head, title="A head")
+    session = viewer.session
+    assert "positions" not in viewer.record.arrays
+    session.apply(Stroke(Brush("inflate", 0.05), ((0.03, 0.0, 0.1),)))
+    session.apply(SetSliders({"jawOpen": 0.5}))
+    session.undo()
+    assert [line["id"] for line in viewer.record.facts["entries"]] == [1, 2]
+    assert (viewer.record.facts["current"], viewer.record.facts["line"]) == (1, 2)
+    np.testing.assert_array_equal(viewer.record.arrays["positions"], session.positions)
+    viewer.at(heat=True).save(tmp_path / "a.npz")
+    opened = viewers.open_record(tmp_path / "a.npz")
+    assert isinstance(opened, SculptViewer)
+    assert opened.caption == viewer.caption
+    np.testing.assert_array_equal(opened.session.positions, session.positions)
+    assert opened.session.can_redo
+    opened.session.redo()
+    assert opened.at(heat=False).session is opened.session
+    assert opened.session.sliders["jawOpen"] == 0.5
+    assert opened.record.facts["current"] == 2
+    assert session.current == 1, "the opened session is another one"
+
+
+def test_states_are_checked(small_head: Mesh, tmp_path: Path) -> None:
+    viewer = view_sculpt(small_head)
+    with pytest.raises(OptionError, match=r"tool should be one of grab, .*, keypoint; it is 'axe'"):
+        viewer.at(tool="axe")
+    with pytest.raises(OptionError, match="positive radius"):
+        viewer.at(radius=0.0)
+    record = viewer.record
+    broken = Record(
+        "sculpt", {**record.facts, "entries": [{"id": 1, "parent": 0, "step": {"kind": "jump"}}]}, record.arrays
+    )
+    with pytest.raises(RecordError, match="jump"):
+        SculptViewer(broken, SculptState())
+    assert viewer.at(heat=True, keypoint=2).to_png(tmp_path / "a.png").stat().st_size > 10_000
+
+
+class Views:
+    """What the views of a widget are told."""
+
+    def __init__(self, session: SculptSession) -> None:
+        self.told: list[dict[str, Any]] = []
+        self.exchange = Exchange(session, self.told.append)
+
+    def take(self, **message: Any) -> list[dict[str, Any]]:
+        """What is told in answer."""
+        before = len(self.told)
+        self.exchange.take(message)
+        return self.told[before:]
+
+
+def test_the_kernel_numbers_steps_and_tells_all_views(small_head: Mesh) -> None:
+    session = SculptSession(small_head)
+    views, others = Views(session), Views(session)
+    stroke = Stroke(Brush("inflate", 0.05), ((0.03, 0.0, 0.1),))
+    (answer,) = views.take(op="apply", step=stroke.plain(), token="a:1")
+    assert answer == {
+        "entries": [{"id": 1, "parent": 0, "step": stroke.plain()}], "current": 1, "token": "a:1", "view": None,
+    }  # fmt: skip
+    assert others.told == [{**answer, "token": None}], "another widget of the session is told too"
+    session.apply(SetSliders({"jawOpen": 1.0}))
+    assert [line["id"] for line in views.told[-1]["entries"]] == [2]
+    assert views.take(op="undo", token="a:2")[0] | {"view": None} == {
+        "entries": [],
+        "current": 1,
+        "token": "a:2",
+        "view": None,
+    }
+    (branch,) = views.take(op="apply", step=stroke.plain(), token="a:3")
+    assert (branch["entries"][0]["parent"], branch["current"]) == (1, 3)
+    assert views.take(op="goto", id=-1, made="a:1", token="a:4")[0]["current"] == 1
+    assert views.take(op="redo", token="a:5")[0]["current"] == 3
+    assert views.take(op="redo", token="a:6")[0]["current"] == 3, "nothing to redo is an answer too"
+    (late,) = views.take(op="hello", known=1, view="b")
+    assert ([line["id"] for line in late["entries"]], late["current"], late["view"]) == ([2, 3], 3, "b")
+
+
+def test_what_the_session_refuses_is_told_and_changes_nothing(small_head: Mesh) -> None:
+    session = SculptSession(small_head)
+    views = Views(session)
+    for message in ({"op": "apply", "step": {"kind": "jump"}}, {"op": "apply"}, {"op": "fly"}, {"op": "goto", "id": 9}):
+        (answer,) = views.take(**message, token="a:1")
+        assert answer["error"]
+        assert answer["token"] == "a:1"
+    assert session.current == 0
+    assert len(session.history) == 1
+
+
+def test_a_step_that_comes_during_a_stroke_waits(small_head: Mesh) -> None:
+    session = SculptSession(small_head)
+    views = Views(session)
+    live = session.begin(Brush("grab", 0.05), (0.03, 0.0, 0.1))
+    live.move((0.03, 0.0, 0.11))
+    assert views.take(op="apply", step=SetSliders({"jawOpen": 1.0}).plain(), token="a:1") == []
+    live.finish()
+    assert [told["current"] for told in views.told] == [1, 2]
+    assert views.told[-1]["token"] == "a:1"
+    assert session.sliders["jawOpen"] == 1.0
+
+
+DESKS = """
+import { sessionOf } from "./sculpt.js";
+import { Desk } from "./sculpt/desk.js";
+import { Sculpting } from "./algorithms/sculpting.js";
+const typed = (arrays) => Object.fromEntries(Object.entries(arrays).map(([name, values]) =>
+  [name, { data: (/faces|mirror|indices/.test(name) ? Int32Array : Float32Array).from(values.flat()) }]));
+// A kernel that answers late, as headviz/viewers/sculpt_widget.py answers, and its own ideas of what to do.
+class Kernel {
+  constructor(session) { Object.assign(this, { session, inbox: [], views: [], made: new Map() }); }
+  channel() {
+    const queue = [];
+    const view = { queue, listener: () => {} };
+    this.views.push(view);
+    return { send: (message) => this.inbox.push(JSON.parse(JSON.stringify(message))), on: (_, listener) => (view.listener = listener), off() {} };
+  }
+  tell(known, token) {
+    const { history } = this.session;
+    const entries = [...history.entries.values()].filter(({ id }) => id > known).map(({ id, parent, step }) => ({ id, parent, step }));
+    for (const { queue } of this.views) queue.push(JSON.stringify({ entries, current: history.current, token, view: null }));
+  }
+  work() {
+    const message = this.inbox.shift();
+    if (message === undefined || message.op === "hello") return;
+    const { history } = this.session;
+    const known = Math.max(...history.entries.keys());
+    if (message.op === "apply") this.made.set(message.token, history.apply(message.step).id);
+    if (message.op === "undo") history.undo();
+    if (message.op === "redo") history.redo();
+    if (message.op === "goto") history.goto(this.made.get(message.made) ?? message.id);
+    this.tell(known, message.token);
+  }
+  own(step) {
+    const known = Math.max(...this.session.history.entries.keys());
+    if (step === null) this.session.history.undo();
+    else this.session.history.apply(step);
+    this.tell(known, null);
+  }
+}
+const answer = ({ facts, arrays, seeds }) => seeds.map((seed) => {
+  let number = seed;
+  const random = (below) => { number = (number * 48271) % 2147483647; return number % below; };
+  const fresh = () => sessionOf({ facts, arrays: typed(arrays) });
+  const kernel = new Kernel(fresh());
+  const failures = [];
+  const desks = [0, 1].map(() => new Desk(fresh(), kernel.channel(), (text) => failures.push(text)));
+  const stroke = (tool) => ({ kind: "stroke", vector: [0, 0, 0.005], points: [[0.03 * (random(3) - 1), 0.01 * random(5), 0.1]],
+    brush: { tool, radius: 0.04, strength: 1, falloff: "smooth", invert: false, symmetric: random(2) === 1 } });
+  let [asked, unseen] = [0, 0];
+  let live = null;
+  const settle = () => kernel.views.forEach(({ queue, listener }) => queue.splice(0).forEach((text) => listener(JSON.parse(text))));
+  for (let turn = 0; turn < 120; turn += 1) {
+    const [kind, who] = [random(12), random(2)];
+    const desk = desks[who];
+    if (kind < 3) { if (desk.live === null) { desk.apply(stroke(["grab", "inflate", "smooth"][kind])); asked += 1; } }
+    else if (kind === 3) desk.undo();
+    else if (kind === 4) desk.redo();
+    else if (kind === 5) { const line = desk.session.history.line(); if (desk.live === null) desk.goto(line[random(line.length)].id); }
+    else if (kind === 6 && live === null) { live = desk; const held = desk.hold(desk.session.begin(stroke("grab").brush, [0.03, 0, 0.1])); held.move([0.03, 0, 0.11]); }
+    else if (kind === 7 && live !== null) { live.release(); live = null; asked += 1; }
+    else if (kind === 8) { kernel.own(random(3) === 0 ? null : stroke("pinch")); }
+    else if (kind === 9) { const { queue, listener } = kernel.views[who]; if (queue.length > 0) listener(JSON.parse(queue.shift())); }
+    else kernel.work();
+    for (const { session, pending } of desks) {
+      const guesses = [...session.history.entries.keys()].filter((id) => id < 0).length;
+      if (guesses !== pending.filter(({ op }) => op === "apply").length) unseen += 1;
+    }
+  }
+  if (live !== null) { live.release(); asked += 1; }
+  while (kernel.inbox.length > 0) kernel.work();
+  settle();
+  const { history } = kernel.session;
+  const own = [...history.entries.values()].filter(({ step }) => step?.kind === "stroke" && step.brush.tool !== "pinch").length;
+  return { asked, own, unseen, failures, pending: desks.map(({ pending }) => pending.length), entries: desks.map(({ session }) => session.history.entries.size - history.entries.size),
+    current: desks.map(({ session }) => session.history.current - history.current), steps: history.entries.size,
+    apart: desks.map(({ session }) => session.positions.reduce((most, value, k) => Math.max(most, Math.abs(value - kernel.session.positions[k])), 0)) };
+});
+"""
+
+
+def test_two_views_and_a_kernel_agree_in_the_end_and_lose_nothing(small_head: Mesh) -> None:
+    record = view_sculpt(SculptSession(twinned(small_head))).record
+    arrays = {name: record.arrays[name] for name in record.arrays if name != "texture"}
+    for found in run_module(DESKS, {"facts": dict(record.facts), "arrays": arrays, "seeds": list(range(11, 19))}):
+        assert found["steps"] > 20
+        assert found["asked"] == found["own"], "every step that a view made is in the kernel's history, once"
+        assert found["unseen"] == 0, "a view shows its own steps before the kernel has answered"
+        assert found["failures"] == []
+        assert found["pending"] == found["entries"] == found["current"] == [0, 0]
+        assert max(found["apart"]) <= 1e-7
+
+
+def test_what_the_kernel_refuses_is_taken_back_and_said(small_head: Mesh) -> None:
+    record = view_sculpt(SculptSession(small_head)).record
+    code = """
+    import { sessionOf } from "./sculpt.js";
+    import { Desk } from "./sculpt/desk.js";
+    const answer = ({ facts, arrays }) => {
+      const typed = Object.fromEntries(Object.entries(arrays).map(([name, values]) =>
+        [name, { data: (/faces|mirror|indices/.test(name) ? Int32Array : Float32Array).from(values.flat()) }]));
+      const [sent, said] = [[], []];
+      let hear = null;
+      const desk = new Desk(sessionOf({ facts, arrays: typed }), { send: (m) => sent.push(m), on: (_, listener) => (hear = listener) }, (text) => said.push(text));
+      desk.apply({ kind: "sliders", values: { jawOpen: 0.5 } });
+      desk.apply({ kind: "sliders", values: { jawOpen: 0.25 } });
+      const before = desk.session.positions.slice();
+      hear({ error: "too wide", token: sent[1].token, entries: [], current: 0 });
+      const { history } = desk.session;
+      return { said, pending: desk.pending.length, steps: history.line().length - 1, weight: history.settings.sliders.jawOpen,
+        same: before.every((value, k) => Math.abs(value - desk.session.positions[k]) < 1e-6) };
+    };
+    """
+    arrays = {name: record.arrays[name] for name in record.arrays if name != "texture"}
+    found = run_module(code, {"facts": dict(record.facts), "arrays": arrays})
+    assert found == {"said": ["too wide"], "pending": 1, "steps": 1, "weight": 0.25, "same": True}
+
+
+def test_widgets_that_are_gone_are_not_told(small_head: Mesh) -> None:
+    session = SculptSession(small_head)
+    told: list[dict[str, Any]] = []
+    exchange = Exchange(session, told.append)
+    session.apply(SetSliders({"jawOpen": 0.5}))
+    del exchange
+    gc.collect()
+    session.undo()
+    assert len(told) == 1
