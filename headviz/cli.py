@@ -68,6 +68,7 @@ def build_parser() -> argparse.ArgumentParser:
         commands.add_parser("trace", help="send rays through a shape, a mesh or a network, and record their steps")
     )
     _add_view(commands.add_parser("view", help="look at a record, a mesh, a photograph's head, or a field"))
+    _add_sculpt(commands.add_parser("sculpt", help="shape a head by hand, both sides at once, in a window"))
     models = commands.add_parser("models", help="list the models with their licences and measured quality")
     models.add_argument("--json", action="store_true", help="print the list as JSON")
     models.set_defaults(run=run_models)
@@ -181,6 +182,24 @@ def _add_view(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=run_view)
 
 
+def _add_sculpt(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Shape a head with brushes and keypoints; the other side follows exactly. Opens a window (needs the extra: "
+        "headviz[desktop]), or writes a page for the browser."
+    )
+    add = parser.add_argument
+    add(
+        "source",
+        nargs="?",
+        default="",
+        metavar="MESH|RECONSTRUCTION|PHOTO",
+        help="a mesh, the folder that `headviz reconstruct` wrote, a photograph, or a saved session (.headviz.json); "
+        "headviz's own head by default",
+    )
+    add("--html", type=read.html, metavar="FILE", help="write a page to sculpt on in a browser; open no window")
+    parser.set_defaults(run=run_sculpt)
+
+
 def run_reconstruct(options: argparse.Namespace) -> int:
     """Make a head from every picture."""
     from headviz.commands import reconstruct
@@ -207,6 +226,14 @@ def run_view(options: argparse.Namespace) -> int:
     from headviz.commands import view
 
     return view.run(options)
+
+
+def run_sculpt(options: argparse.Namespace) -> int:
+    """Open the sculpt window until it is closed, or write its page."""
+    from headviz.commands import sculpt
+    from headviz_apps.sculpt import start
+
+    return sculpt.run(options, start.main)
 
 
 def run_demo(options: argparse.Namespace) -> int:

@@ -1,0 +1,1 @@
+"""The sculpt window (``headviz sculpt``): a head, brushes and keypoints, both sides at once."""
