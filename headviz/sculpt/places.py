@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int
-from scipy.spatial import cKDTree
 
 from headviz.sculpt.surface import Surface
 
@@ -68,6 +67,8 @@ def _nearest_vertices(positions: Float[np.ndarray, "n 3"], points: Float[np.ndar
     """The nearest vertices of each point; a tree pays where there are many points."""
     count = min(_NEIGHBOURS, len(positions))
     if len(points) * len(positions) > 20_000_000 or len(points) > 64:
+        from scipy.spatial import cKDTree
+
         tree = cKDTree(positions, balanced_tree=False, compact_nodes=False)
         return np.asarray(tree.query(points, count)[1], dtype=np.int64).reshape(len(points), count)
     rows = []

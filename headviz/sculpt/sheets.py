@@ -6,8 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Int
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 Faces = Int[np.ndarray, "m 3"]
 
@@ -146,6 +144,9 @@ def _parts(begin: Int[np.ndarray, " e"], end: Int[np.ndarray, " e"], count: int)
     """The number of the connected part of each of some things, of which some are linked."""
     if not count:
         return np.zeros(0, np.int32)
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
     graph = coo_array((np.ones(len(begin), np.int8), (begin, end)), shape=(count, count)).tocsr()
     return np.asarray(connected_components(graph, directed=False)[1])
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float
-from scipy.spatial import cKDTree
 
 from headviz.geometry.mesh import Mesh
 from headviz.sculpt.places import locate
@@ -125,6 +124,8 @@ class _Mover:
         """
         old, new = self.old.surface, self.new.surface
         scaled = self.scale * old.rest[:: max(1, len(old) // _SAMPLES)].astype(np.float64)
+        from scipy.spatial import cKDTree
+
         tree = cKDTree(new.rest[:: max(1, len(new) // (10 * _SAMPLES))])
         shift = _middle(new) - self.scale * _middle(old)
         free = np.array([abs(shift[0]) > 0, True, True])
