@@ -5,7 +5,9 @@ from __future__ import annotations
 import functools
 import os
 import threading
+import types
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 import numba
@@ -16,7 +18,18 @@ if "NUMBA_THREADING_LAYER_PRIORITY" not in os.environ:
     vars(numba.config)["THREADING_LAYER_PRIORITY"] = ["omp", "workqueue", "tbb"]
 
 Loop = Callable[..., Any]
-_LAUNCH = threading.Lock()  # not every threading layer of numba takes calls from several threads at once
+
+
+@dataclass
+class _State:
+    """Whether this process has used several cores, or was forked from one that had."""
+
+    launch: threading.Lock = field(default_factory=threading.Lock)  # not every layer of numba takes calls at once
+    used: bool = False
+    forked: bool = False
+
+
+_state = _State()
 
 
 def compiled(function: Loop, **options: Any) -> Loop:
@@ -34,7 +47,28 @@ def parallel(function: Loop) -> Loop:
 
     @functools.wraps(function)
     def launch(*arguments: Any) -> Any:
-        with _LAUNCH:
+        if _state.forked:
+            return _alone(function)(*arguments)
+        with _state.launch:
+            _state.used = True
             return made(*arguments)
 
     return launch
+
+
+@functools.cache
+def _alone(function: Loop) -> Loop:
+    """The same loop on one core, under a name of its own in the cache."""
+    twin = types.FunctionType(function.__code__, function.__globals__, function.__name__, function.__defaults__)
+    twin.__module__, twin.__qualname__ = function.__module__, f"{function.__qualname__}_alone"
+    return compiled(twin)
+
+
+def _after_fork() -> None:
+    """GNU OpenMP ends a forked process that uses it after its parent did; the loops then run on one core."""
+    _state.launch = threading.Lock()
+    _state.forked = _state.forked or _state.used
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

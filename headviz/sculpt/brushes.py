@@ -5,7 +5,8 @@ With t = |x − c| / R the weight of a vertex at x is w = falloff(t). One side o
 ========= ==================================================================================================
 grab      w s v
 inflate   w s 0.1 R n
-smooth    w s (mean of the neighbours − x), repeated so that a dab reaches about as far on fine meshes
+smooth    w s (mean of the neighbours − x), s ≤ 1, repeated so that a dab reaches about as far on fine meshes;
+          inverted, −0.1 w s of it once, for sharpening grows with every dab
 flatten   w s ((m − x) · N) N, with m and N the weighted mean of positions and normals
 pinch     w s 0.1 (e − (e · N) N), with e = c − x
 mask      mask + w s
@@ -24,15 +25,15 @@ import numpy as np
 from jaxtyping import Float
 
 from headviz.geometry.rbf import KERNELS
-from headviz.sculpt.buffers import Buffers, Handle
-from headviz.sculpt.steps import FALLOFFS, TOOLS, Brush, Keypoint, Point
+from headviz.sculpt.buffers import Buffers, Handle, too_far
+from headviz.sculpt.steps import FALLOFFS, TOOLS, Brush, Keypoint, Point, choice_of
 from headviz.sculpt.surface import Indices
 
 __all__ = ["FALLOFFS", "TOOLS", "Brush", "dab", "falloff", "grab_handle", "keypoint_handle", "reach_of"]
 
 SPACING = 0.15  #: of the radius, between dabs
 _GAUSSIAN_REACH = 2.04  # exp(−4 t²) is below half a unit in the last place of float32
-_INFLATE = _PINCH = 0.1
+_INFLATE = _PINCH = _SHARPEN = 0.1
 _Center = Float[np.ndarray, "3"]
 
 
@@ -41,10 +42,13 @@ def falloff(t: Float[np.ndarray, "..."], name: str) -> Float[np.ndarray, "..."]:
 
     smooth: 1 − t³ (10 − 15 t + 6 t²); wendland: (1 − t)⁴ (4 t + 1), H. Wendland 1995; gaussian: exp(−4 t²);
     sphere: √(1 − t²); linear: 1 − t; sharp: (1 − t)²; constant: 1.
+
+    Raises:
+        OptionError: there is no such falloff.
     """
     from headviz.sculpt import compiled
 
-    code = FALLOFFS.index(name)
+    code = FALLOFFS.index(choice_of(name, "falloff", FALLOFFS))
     flat = [compiled.falloff(value, code) for value in np.ravel(t).astype(np.float64)]
     return np.array(flat).reshape(np.shape(t))
 
@@ -89,6 +93,9 @@ def dab(buffers: Buffers, brush: Brush, point: Point) -> Indices:
 
     Returns:
         The vertices that it may have changed. Normals around them are computed anew.
+
+    Raises:
+        SessionError: it would take some too far; nothing has changed.
     """
     from headviz.sculpt import compiled
 
@@ -101,19 +108,27 @@ def dab(buffers: Buffers, brush: Brush, point: Point) -> Indices:
         shape = (brush.radius, FALLOFFS.index(brush.falloff), brush.amount, mode)
         compiled.paint(buffers.positions, mirror, buffers.mask, touched, center, shape)
         return touched
+    start = buffers.rows(touched)
     for _ in range(smoothing(buffers, brush) if brush.tool == "smooth" else 1):
-        _displace(buffers, brush, center, touched)
+        if lost := _displace(buffers, brush, center, touched):
+            buffers.positions[touched] = start
+            raise too_far(lost)
     buffers.refresh(buffers.around(touched))
     return touched
 
 
 def smoothing(buffers: Buffers, brush: Brush) -> int:
     """How often a dab of the smooth brush averages: more often where the mesh is fine for the radius."""
-    return int(np.clip(round(0.1 * brush.radius / buffers.surface.edge), 1, 8))
+    return 1 if brush.invert else int(np.clip(round(0.1 * brush.radius / buffers.surface.edge), 1, 8))
 
 
-def _displace(buffers: Buffers, brush: Brush, center: _Center, touched: Indices) -> None:
-    """Move vertices by the symmetric sum of a dab's displacements."""
+def toward_mean(brush: Brush) -> float:
+    """Which part of the way to the mean of its neighbours a vertex goes; away from it only gently."""
+    return min(brush.strength, 1.0) * (-_SHARPEN if brush.invert else 1.0)
+
+
+def _displace(buffers: Buffers, brush: Brush, center: _Center, touched: Indices) -> int:
+    """Move vertices by the symmetric sum of a dab's displacements; how many of them go too far."""
     from headviz.sculpt import compiled
 
     mode, mirror = buffers.twins(brush.symmetric)
@@ -126,27 +141,28 @@ def _displace(buffers: Buffers, brush: Brush, center: _Center, touched: Indices)
     moved = np.empty((len(touched), 3), np.float32)
     shape, sides = (brush.radius, mode), (raw, other)
     compiled.combine(buffers.positions, mirror, buffers.mask, touched, center, shape, sides, moved)
-    raw[own] = 0
-    other[twins] = 0
-    compiled.add(buffers.positions, touched, moved)
+    compiled.clear(raw, own)
+    compiled.clear(other, twins)
+    return int(compiled.add(buffers.positions, touched, moved))
 
 
 def _one_side(buffers: Buffers, brush: Brush, center: _Center, touched: Indices, raw: np.ndarray) -> Indices:
     """Displacements of a dab without its twin, into ``raw``; the vertices that have one."""
     from headviz.sculpt import compiled
 
-    offsets = buffers.rows(touched) - center
-    indices: Indices = touched[np.einsum("kc,kc->k", offsets, offsets) < reach_of(brush) ** 2]
+    reached = np.empty(len(touched), np.bool_)
+    compiled.within_some(buffers.positions, touched, center, reach_of(brush), reached)
+    indices: Indices = touched[reached]
     weights = np.empty(len(indices))
     compiled.dab_weights(buffers.positions, indices, center, brush.radius, FALLOFFS.index(brush.falloff), weights)
     if brush.tool == "smooth":
         surface = buffers.surface
         compiled.ring_steps(
-            buffers.positions, *surface.rings, surface.boundary, indices, weights * np.clip(brush.amount, -1, 1), raw
+            buffers.positions, *surface.rings, surface.boundary, indices, weights * toward_mean(brush), raw
         )  # fmt: skip
         return indices
     if brush.tool == "inflate":
-        raw[indices] = (weights * (brush.amount * _INFLATE * brush.radius))[:, None] * buffers.normals[indices]
+        compiled.along(buffers.normals, indices, weights, brush.amount * _INFLATE * brush.radius, raw)
         return indices
     places = buffers.positions[indices].astype(np.float64)
     total = max(float(weights.sum()), 1e-300)

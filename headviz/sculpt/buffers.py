@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int32, Shaped
 
+from headviz.errors import SessionError
+from headviz.sculpt.steps import FARTHEST
 from headviz.sculpt.surface import Indices, Points, Surface
 
 _NONE = np.zeros(0, np.int32)
@@ -95,6 +97,15 @@ class Buffers:
         every = np.arange(len(self.surface), dtype=np.int32) if indices is None else indices
         compiled.normals(self.positions, *self.surface.fans, every, self.normals)
 
+    def require_near(self) -> None:
+        """Refuse positions that are too far away or no numbers.
+
+        Raises:
+            SessionError: there are some.
+        """
+        if not (np.abs(self.positions) <= FARTHEST).all():
+            raise too_far(int((~(np.abs(self.positions) <= FARTHEST)).any(1).sum()))
+
     def rows(self, indices: Indices) -> Float32[np.ndarray, "k 3"]:
         """A copy of some positions."""
         from headviz.sculpt import compiled
@@ -118,18 +129,36 @@ class Handle:
         self.indices = indices
         self.start = buffers.rows(indices)
         self._wx, self._wyz = weights
+        self._vector = np.zeros(3, np.float32)
         self._around: Indices | None = None  # found with the first move, so that the stroke begins at once
 
     def move(self, vector: tuple[float, float, float] | Shaped[np.ndarray, "3"]) -> None:
-        """Put the vertices where the vector, from the start, takes them; metres."""
+        """Put the vertices where the vector, from the start, takes them; metres.
+
+        Raises:
+            SessionError: it takes some too far; nothing has changed.
+        """
         from headviz.sculpt import compiled
 
         buffers = self.buffers
         if self._around is None:
             self._around = buffers.around(self.indices)
         wanted = np.asarray(vector, dtype=np.float32)
-        compiled.move(buffers.positions, self.start, self.indices, self._wx, self._wyz, wanted)
+        lost = compiled.move(buffers.positions, self.start, self.indices, self._wx, self._wyz, wanted)
+        if lost:
+            buffers.positions[self.indices] = self.start
+            if self._vector.any():
+                compiled.move(buffers.positions, self.start, self.indices, self._wx, self._wyz, self._vector)
+            raise too_far(lost)
+        self._vector = wanted
         compiled.normals(buffers.positions, *buffers.surface.fans, self._around, buffers.normals)
+
+
+def too_far(count: int) -> SessionError:
+    """What is said where vertices would go too far away."""
+    return SessionError(
+        f"vertices should stay within {FARTHEST:g} m of the origin; {count:,} would not: use less strength or way"
+    )
 
 
 class Before:

@@ -11,8 +11,17 @@ import numpy as np
 from numba import prange
 
 from headviz.geometry.compiling import compiled, parallel
+from headviz.sculpt.steps import FARTHEST
 
 PLAIN, MAPPED, MIRRORED = 0, 1, 2  # one side; twins by the mirror map; twins by position
+
+
+@compiled
+@no_type_check
+def outside(place):
+    """1 where a place is farther away than a vertex may go, or no number, else 0."""
+    near = abs(place[0]) <= FARTHEST and abs(place[1]) <= FARTHEST and abs(place[2]) <= FARTHEST
+    return 0 if near else 1
 
 
 @parallel
@@ -23,6 +32,17 @@ def within(positions, center, reach, flag):
     for i in prange(len(positions)):
         dx, dy, dz = positions[i, 0] - x, positions[i, 1] - y, positions[i, 2] - z
         flag[i] = dx * dx + dy * dy + dz * dz < limit
+
+
+@parallel
+@no_type_check
+def within_some(positions, indices, center, reach, flag):
+    """Which of some vertices lie nearer to the centre than the reach, (k,)."""
+    x, y, z, limit = center[0], center[1], center[2], reach * reach
+    for k in prange(len(indices)):
+        i = indices[k]
+        dx, dy, dz = positions[i, 0] - x, positions[i, 1] - y, positions[i, 2] - z
+        flag[k] = dx * dx + dy * dy + dz * dz < limit
 
 
 @parallel
@@ -151,13 +171,16 @@ def keypoint_weights(positions, mirror, indices, center, shape, wx, wyz):
 @parallel
 @no_type_check
 def move(positions, start, indices, wx, wyz, vector):
-    """Positions = start + weights · vector."""
+    """Positions = start + weights · vector; how many go farther than they may, or are no numbers."""
     x, y, z = vector[0], vector[1], vector[2]
+    lost = 0
     for k in prange(len(indices)):
         i = indices[k]
         positions[i, 0] = start[k, 0] + wx[k] * x
         positions[i, 1] = start[k, 1] + wyz[k] * y
         positions[i, 2] = start[k, 2] + wyz[k] * z
+        lost += outside(positions[i])
+    return lost
 
 
 @parallel
@@ -193,6 +216,26 @@ def dab_weights(positions, indices, center, radius, code, weights):
         i = indices[k]
         dx, dy, dz = positions[i, 0] - center[0], positions[i, 1] - center[1], positions[i, 2] - center[2]
         weights[k] = falloff(np.sqrt(dx * dx + dy * dy + dz * dz) / radius, code)
+
+
+@parallel
+@no_type_check
+def along(normals, indices, weights, amount, raw):
+    """Weights · amount · normals."""
+    for k in prange(len(indices)):
+        i = indices[k]
+        scale = weights[k] * amount
+        for axis in range(3):
+            raw[i, axis] = scale * normals[i, axis]
+
+
+@parallel
+@no_type_check
+def clear(raw, indices):
+    """Zeros at the indices, by rows."""
+    for k in prange(len(indices)):
+        i = indices[k]
+        raw[i, 0] = raw[i, 1] = raw[i, 2] = 0.0
 
 
 @parallel
@@ -246,12 +289,15 @@ def combine(positions, mirror, mask, indices, center, shape, sides, out):
 @parallel
 @no_type_check
 def add(positions, indices, out):
-    """Positions += displacements."""
+    """Positions += displacements; how many go farther than they may, or are no numbers."""
+    lost = 0
     for k in prange(len(indices)):
         i = indices[k]
         positions[i, 0] += out[k, 0]
         positions[i, 1] += out[k, 1]
         positions[i, 2] += out[k, 2]
+        lost += outside(positions[i])
+    return lost
 
 
 @parallel

@@ -131,6 +131,8 @@ class History:
         self._frames: dict[int, Keyframe] = {}
         self._next: dict[int, int] = {}  # the child that redo goes to
         self._depth = {0: 0}
+        self._last = 0  # the largest id
+        self._delta_bytes = self._frame_bytes = 0
 
     @property
     def settings(self) -> Settings:
@@ -140,16 +142,26 @@ class History:
     @property
     def bytes(self) -> int:
         """Memory of all copies."""
-        return sum(delta.bytes for delta in self._deltas.values()) + sum(frame.bytes for frame in self._frames.values())
+        return self._delta_bytes + self._frame_bytes
+
+    def free(self, id: int | None) -> int:  # noqa: A002
+        """The number of the next entry: the one that is asked for, or the next.
+
+        Raises:
+            SessionError: there is an entry of this number.
+        """
+        number = self._last + 1 if id is None else id
+        if number in self.entries:
+            raise SessionError(f"the history has an entry {number} already")
+        return number
 
     def add(self, step: Step, delta: Delta | None, id: int | None = None) -> Entry:  # noqa: A002
         """Put a step after the current entry, which it becomes."""
-        number = max(self.entries) + 1 if id is None else id
-        if number in self.entries:
-            raise SessionError(f"the history has an entry {number} already")
+        number = self.free(id)
         entry = Entry(number, self.current, step, self.settings.after(step), told(step, self.settings))
         self.entries[number] = entry
         self._depth[number] = self._depth[self.current] + 1
+        self._last = max(self._last, number)
         self._next[self.current] = self.current = number
         if delta is not None:
             self.remember(number, delta)
@@ -157,31 +169,52 @@ class History:
 
     def remember(self, id: int, delta: Delta) -> None:  # noqa: A002
         """Keep what a step changed, and drop what the budget no longer has room for."""
+        self._forget(id)
         self._deltas[id] = delta
-        used = sum(part.bytes for part in self._deltas.values())
-        room = self.budget - sum(frame.bytes for frame in self._frames.values())
+        self._delta_bytes += delta.bytes
+        if self.bytes <= self.budget:
+            return
+        room = (self.budget - self._frame_bytes) * 7 // 8  # some room at once, for it takes looking at all
         for old in sorted(self._deltas, key=lambda number: abs(self._depth[number] - self._depth[id]), reverse=True):
-            if used <= room:
+            if self._delta_bytes <= room or (old == id and self.bytes <= self.budget):
                 break
-            used -= self._deltas.pop(old).bytes
+            self._forget(old)
+
+    def _forget(self, id: int) -> None:  # noqa: A002
+        delta = self._deltas.pop(id, None)
+        if delta is not None:
+            self._delta_bytes -= delta.bytes
 
     def wants_keyframe(self) -> bool:
         """Whether the present state should be kept whole."""
         return self._depth[self.current] % KEYFRAMES == 0 and self.current not in self._frames and self.current != 0
 
     def keep(self, frame: Keyframe) -> None:
-        """Keep the present state whole; every second one goes where they take more than half of the budget."""
+        """Keep the present state whole; every second one goes where they would take more than half of the budget."""
+        if frame.bytes > self.budget // 2:
+            return
         self._frames[self.current] = frame
-        while len(self._frames) > 1 and sum(kept.bytes for kept in self._frames.values()) > self.budget // 2:
+        self._frame_bytes += frame.bytes
+        while self._frame_bytes > self.budget // 2:
             for number in sorted(self._frames)[::2]:
-                del self._frames[number]
+                self._frame_bytes -= self._frames.pop(number).bytes
 
     def jump(self, target: int) -> None:
         """Stand at an entry whose state was put back whole; what was kept of steps passed over no longer fits."""
         passed = {entry.id for entry in self.ancestors(self.current)} ^ {entry.id for entry in self.ancestors(target)}
         for number in passed:
-            self._deltas.pop(number, None)
-        self.stand_at(target)
+            self._forget(number)
+        for entry in self.ancestors(target):
+            if entry.parent is not None:
+                self._next[entry.parent] = entry.id
+        self.current = target
+
+    def redone(self, id: int) -> int:  # noqa: A002
+        """How many steps lead to an entry from the last whole state before it."""
+        for count, entry in enumerate(self.ancestors(id)):
+            if entry.id in self._frames or entry.parent is None:
+                return count
+        raise AssertionError("every entry descends from the base")
 
     def delta(self, id: int) -> Delta | None:  # noqa: A002
         """What a step changed, where it is still kept."""
@@ -206,23 +239,26 @@ class History:
             SessionError: there is no such entry.
         """
         if target not in self.entries:
-            raise SessionError(f"the history has no entry {target}")
-        there = list(self.ancestors(target))
-        numbers = {entry.id for entry in there}
+            raise SessionError(f"the history has no entry {target!r:.40}")
+        here, there = self.entries[self.current], self.entries[target]
         undo: list[Entry] = []
-        for entry in self.ancestors(self.current):
-            if entry.id in numbers:
-                common = entry.id
-                return undo, [e for e in reversed(there) if self._depth[e.id] > self._depth[common]]
-            undo.append(entry)
-        raise AssertionError("every entry descends from the base")
+        do: list[Entry] = []
+        while here is not there:  # both end at the base
+            if self._depth[here.id] >= self._depth[there.id]:
+                undo.append(here)
+                here = self.entries[here.parent or 0]
+            else:
+                do.append(there)
+                there = self.entries[there.parent or 0]
+        return undo, do[::-1]
 
-    def stand_at(self, target: int) -> None:
-        """Make an entry the current one, and the way to it the way that redo takes."""
-        for entry in self.ancestors(target):
-            if entry.parent is not None:
-                self._next[entry.parent] = entry.id
-        self.current = target
+    def back(self) -> None:
+        """Stand at the parent; redo leads back."""
+        self.current = self.entries[self.current].parent or 0
+
+    def forth(self, entry: Entry) -> None:
+        """Stand at a child, to which redo then leads."""
+        self._next[self.current] = self.current = entry.id
 
     def following(self) -> Entry | None:
         """The entry that redo goes to."""

@@ -11,11 +11,11 @@ import torch
 from jaxtyping import Float, Float32
 from torch import Tensor
 
-from headviz.errors import SessionError
+from headviz.errors import MeshError, SessionError
 from headviz.sculpt import brushes
 from headviz.sculpt.buffers import Buffers, Handle
 from headviz.sculpt.history import Settings
-from headviz.sculpt.steps import Keypoint, Point, SetKeypoints, SetSliders
+from headviz.sculpt.steps import Keypoint, Point, SetKeypoints, SetSliders, Step, Symmetrise
 
 if TYPE_CHECKING:
     from headviz.geometry.warp_solver import WarpSolver
@@ -24,10 +24,33 @@ Morphs = Mapping[str, Float32[np.ndarray, "n 3"]]
 
 
 def move_sliders(buffers: Buffers, morphs: Morphs, weights: Mapping[str, float], step: SetSliders) -> None:
-    """Positions + Σ (new − old weight) · morph, with normals; the order of names is that of the morphs."""
+    """Positions + Σ (new − old weight) · morph, with normals; the order of names is that of the morphs.
+
+    Raises:
+        SessionError: vertices would go too far; normals are as they were, positions are not.
+    """
     for name, offsets in morphs.items():
         if name in step.values and (change := step.values[name] - weights.get(name, 0.0)):
             buffers.positions += np.float32(change) * offsets
+    buffers.require_near()
+    buffers.refresh(None)
+
+
+def symmetrise(buffers: Buffers, keep: str) -> None:
+    """Make one side the mirror image of the other, which stays.
+
+    Raises:
+        SessionError: there is no mirror map.
+    """
+    rest, mirror, positions = buffers.surface.rest, buffers.surface.mirror, buffers.positions
+    if mirror is None:
+        raise SessionError("this mesh has no mirror map: not every vertex has a twin across x = 0")
+    own = np.arange(len(mirror))
+    left = (rest[:, 0] > rest[mirror, 0]) | ((rest[:, 0] == rest[mirror, 0]) & (own < mirror))
+    seam = mirror == own
+    sources = np.flatnonzero((left == (keep == "left")) & ~seam)
+    positions[mirror[sources]] = positions[sources] * np.array([-1, 1, 1], np.float32)
+    positions[seam, 0] = 0
     buffers.refresh(None)
 
 
@@ -37,6 +60,9 @@ class Layers:
     Args:
         buffers: what they move.
         morphs: offset of every vertex per unit of a slider, (n, 3) each, metres.
+
+    Raises:
+        MeshError: a morph is not finite.
     """
 
     def __init__(self, buffers: Buffers, morphs: Mapping[str, Tensor]) -> None:
@@ -45,6 +71,9 @@ class Layers:
             name: np.ascontiguousarray(offsets.detach().cpu().numpy(), dtype=np.float32)
             for name, offsets in morphs.items()
         }
+        for name, offsets in self.morphs.items():
+            if not np.isfinite(offsets).all():
+                raise MeshError(f"morphs should be finite; of {name!r:.40} some offsets are not")
         self._solved: tuple[tuple[Keypoint, ...], WarpSolver] | None = None
         self._places: dict[Point, tuple[np.ndarray, np.ndarray]] = {}
 
@@ -72,6 +101,22 @@ class Layers:
                 f"this head has no slider {', '.join(map(repr, missing)):.120}; it has {len(self.morphs)}"
             )
 
+    def do(self, settings: Settings, step: Step) -> None:
+        """A step that may move any vertex: sliders, keypoints, a side made the other's mirror image.
+
+        Raises:
+            SessionError: it asks for what this head does not have, or is of none of these kinds.
+        """
+        if isinstance(step, SetSliders):
+            self.require(step)
+            move_sliders(self.buffers, self.morphs, settings.sliders, step)
+        elif isinstance(step, SetKeypoints):
+            self.set_keypoints(settings, step)
+        elif isinstance(step, Symmetrise):
+            symmetrise(self.buffers, step.keep)
+        else:
+            raise SessionError(f"a session knows no step of the type {type(step).__name__}")
+
     def handle(self, settings: Settings, index: int) -> Handle:
         """What one keypoint moves per unit of its vector, all others staying as they are."""
         if not settings.exact:
@@ -91,16 +136,26 @@ class Layers:
         still = [same and _site(old) == _site(now) for old, now in zip(settings.keypoints, new.keypoints, strict=False)]
         if new.exact or settings.exact:  # every weight depends on all sites
             still = [all(still)] * len(still)
-        for index, old in enumerate(settings.keypoints):
-            if not (index < len(still) and still[index]):
-                self._push(settings, index, -np.array(old.vector, np.float32))
-        for index, now in enumerate(new.keypoints):
-            before = settings.keypoints[index].vector if index < len(still) and still[index] else (0.0, 0.0, 0.0)
-            self._push(new, index, np.array(now.vector, np.float32) - np.array(before, np.float32))
+        off, on = _vectors(settings), _vectors(new)
+        kept = np.flatnonzero(still)
+        on[kept] -= off[kept]
+        off[kept] = 0
+        self._push(settings, -off)
+        self._push(new, on)
 
-    def _push(self, settings: Settings, index: int, vector: Float32[np.ndarray, "3"]) -> None:
-        if vector.any():
-            self.handle(settings, index).move(vector)
+    def _push(self, settings: Settings, vectors: Float32[np.ndarray, "k 3"]) -> None:
+        """Move by all keypoints; in exact mode several at once, for a weight takes as long as the whole warp."""
+        moved = np.flatnonzero(vectors.any(1)).tolist()
+        if settings.exact and len(moved) > 1:
+            solver = self._solver(settings.keypoints)
+            rest = torch.from_numpy(self.buffers.surface.rest).double()
+            offsets = solver.warp(rest, solver.vectors(torch.from_numpy(vectors))) - rest
+            self.buffers.positions += offsets.float().numpy()
+            self.buffers.require_near()
+            self.buffers.refresh(None)
+            return
+        for index in moved:
+            self.handle(settings, index).move(vectors[index])
 
     def _solver(self, keypoints: tuple[Keypoint, ...]) -> WarpSolver:
         """The solver of some keypoints, whatever their vectors; the last one is kept, for a drag asks for it again."""
@@ -116,6 +171,10 @@ class Layers:
             )
             self._solved = sites, solver
         return self._solved[1]
+
+
+def _vectors(settings: Settings) -> Float32[np.ndarray, "k 3"]:
+    return np.array([point.vector for point in settings.keypoints], np.float32).reshape(-1, 3)
 
 
 def _site(keypoint: Keypoint) -> Keypoint:

@@ -61,7 +61,7 @@ def one_side(
     if brush.tool == "grab":
         return np.asarray(w[:, None] * vector)
     if brush.tool == "smooth":
-        w = np.clip(brush.amount, -1, 1) * (w / brush.amount if brush.amount else w)
+        w = min(brush.strength, 1) * (-0.1 if brush.invert else 1) * (w / brush.amount if brush.amount else w)
         return np.asarray(w[:, None] * (neighbour_means(points, faces) - points))
     normals = unit_normals(points, faces)
     if brush.tool == "inflate":

@@ -16,15 +16,13 @@ from headviz.geometry.mesh import Mesh
 from headviz.sculpt import brushes
 from headviz.sculpt.buffers import Before, Buffers
 from headviz.sculpt.history import Delta, Entry, History, Keyframe, Settings, swap
-from headviz.sculpt.layers import Layers, move_sliders
+from headviz.sculpt.layers import Layers
 from headviz.sculpt.origin import Origin
 from headviz.sculpt.steps import (
     Brush,
     ChangeMask,
     Keypoint,
     Point,
-    SetKeypoints,
-    SetSliders,
     Step,
     Stroke,
     Symmetrise,
@@ -42,7 +40,8 @@ class SculptSession:
     """A head that is being sculpted. It is the one object that changes, and it can undo.
 
     Positions are the base, moved step by step; each step is a frozen value, and the same steps on the same base give
-    the same bits. Not for use from several threads at once.
+    the same bits. Not for use from several threads at once. It can be copied and pickled between strokes, without who
+    looks on.
 
     Args:
         mesh: the base, metres; its morphs become sliders, its mirror map, where it has one, the symmetry.
@@ -171,11 +170,11 @@ class SculptSession:
             id: its number in the history, by default the next; for files, which keep numbers.
 
         Raises:
-            SessionError: the step asks for what this head does not have; nothing has changed.
+            SessionError: the step asks for what this head does not have, or goes too far; nothing has changed.
         """
         self._require_idle()
-        begun = time.perf_counter()
-        entry = self.log.add(step, self._do(step), id)
+        begun, number = time.perf_counter(), self.log.free(id)
+        entry = self.log.add(step, self._do(step), number)
         self._keep_frame()
         self.notify(Change("history", None, 1000 * (time.perf_counter() - begun)))
         return entry
@@ -188,17 +187,13 @@ class SculptSession:
             before = self.mask.copy()
             self.mask[:] = 0 if step.how == "clear" else 1 - self.mask
             return Delta(None, mask=before)
-        if isinstance(step, SetSliders):
-            self.layers.require(step)
         start = self.positions.copy()
-        if isinstance(step, SetSliders):
-            move_sliders(self.buffers, self.layers.morphs, self.settings.sliders, step)
-        elif isinstance(step, SetKeypoints):
-            self.layers.set_keypoints(self.settings, step)
-        elif isinstance(step, Symmetrise):
-            self._symmetrise(step.keep)
-        else:
-            raise SessionError(f"a session knows no step of the type {type(step).__name__}")
+        try:
+            self.layers.do(self.settings, step)
+        except Exception:
+            self.positions[:] = start
+            self.buffers.refresh(None)
+            raise
         changed = np.flatnonzero((start != self.positions).any(1)).astype(np.int32)
         return Delta(changed, start[changed])
 
@@ -208,20 +203,17 @@ class SculptSession:
             handle.move(step.vector)
             return Delta(handle.indices, handle.start)
         before = Before(self.buffers, masks=step.brush.tool == "mask")
-        for point in step.points:
-            before.touch(brushes.dab(self.buffers, step.brush, point))
+        try:
+            for point in step.points:
+                before.touch(brushes.dab(self.buffers, step.brush, point))
+        except SessionError:
+            self._put_back(delta_since(before))
+            raise
         return delta_since(before)
 
-    def _symmetrise(self, keep: str) -> None:
-        mirror = self.surface.mirror
-        if mirror is None:
-            raise SessionError("this mesh has no mirror map: not every vertex has a twin across x = 0")
-        kept = (self.surface.rest[:, 0] > self.surface.rest[mirror, 0]) == (keep == "left")
-        seam = mirror == np.arange(len(mirror))
-        sources = np.flatnonzero(kept & ~seam)
-        self.positions[mirror[sources]] = self.positions[sources] * np.array([-1, 1, 1], np.float32)
-        self.positions[seam, 0] = 0
-        self.buffers.refresh(None)
+    def _put_back(self, delta: Delta) -> None:
+        swap(delta, self.positions, self.mask)
+        self._refresh([delta])
 
     def symmetrise(self, keep: str = "left") -> None:
         """Make one side the mirror image of the other, which stays: the head's own ``left`` (+x) or ``right``.
@@ -248,8 +240,7 @@ class SculptSession:
         """End the stroke that goes on; called by it. Without a step everything is put back."""
         self._live = None
         if step is None:
-            swap(delta, self.positions, self.mask)
-            self._refresh([delta])
+            self._put_back(delta)
         else:
             self.log.add(step, delta)
             self._keep_frame()
@@ -300,22 +291,23 @@ class SculptSession:
         self._require_idle()
         begun = time.perf_counter()
         back, forth = self.log.route(id)
-        if any(self.log.delta(entry.id) is None for entry in back):
-            forth = self._restore(id)
-            back = []
+        missing = sum(self.log.delta(entry.id) is None for entry in forth)
+        if any(self.log.delta(entry.id) is None for entry in back) or missing > self.log.redone(id):
+            back, forth = [], self._restore(id)
         changed: list[Delta] = []
         for entry in back:
             changed.append(self._swap(entry))
-            self.log.stand_at(entry.parent or 0)
+            self.log.back()
         for entry in forth:
             if self.log.delta(entry.id) is None:
                 assert entry.step is not None
+                self._refresh(changed)  # brushes read normals
+                changed = []
                 self.log.remember(entry.id, self._do(entry.step))
             else:
                 changed.append(self._swap(entry))
-            self.log.stand_at(entry.id)
+            self.log.forth(entry)
             self._keep_frame()
-        self.log.stand_at(id)
         self._refresh(changed)
         self.notify(Change("history", None, 1000 * (time.perf_counter() - begun)))
 
@@ -363,8 +355,8 @@ class SculptSession:
         Raises:
             SessionError: the name is empty, or has more than 100 letters.
         """
-        if not 0 < len(name.strip()) <= 100:
-            raise SessionError(f"a version's name should have 1 to 100 letters; it has {len(name.strip())}")
+        if not isinstance(name, str) or not 0 < len(name.strip()) <= 100:
+            raise SessionError(f"a version's name should have 1 to 100 letters; it is {name!r:.40}")
         self.log.versions[name.strip()] = self.log.current
         self.notify(Change("history"))
 
@@ -376,7 +368,12 @@ class SculptSession:
         Args:
             corners: the face's vertices.
             weights: barycentric coordinates.
+
+        Raises:
+            SessionError: there is no such vertex.
         """
+        if not all(0 <= corner < len(self.surface) for corner in corners):
+            raise SessionError(f"there are {len(self.surface):,} vertices; not all of {tuple(corners)} are among them")
         place = np.asarray(weights, np.float64) @ self.surface.rest[list(corners)]
         if abs(place[0]) < _PLANE * self.surface.size:
             place[0] = 0.0
@@ -392,6 +389,10 @@ class SculptSession:
         """Be told of every change; returns what ends it."""
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener) if listener in self._listeners else None
+
+    def __getstate__(self) -> dict[str, object]:
+        self._require_idle()
+        return {**vars(self), "_listeners": []}
 
     def notify(self, change: Change) -> None:
         """Tell all who look on."""

@@ -17,6 +17,8 @@ FALLOFFS = ("smooth", "wendland", "gaussian", "sphere", "linear", "sharp", "cons
 SIDES = ("left", "right")
 MASK_CHANGES = ("clear", "invert")
 
+FARTHEST = 1e6  #: metres from the origin, along each axis, to which points and vertices may go
+
 Point = tuple[float, float, float]
 _T = TypeVar("_T")
 
@@ -27,20 +29,24 @@ def point_of(values: Any) -> Point:
     Raises:
         SessionError: they are not three finite numbers.
     """
+    values = values.tolist() if hasattr(values, "tolist") else values  # of numpy or torch
     try:
         x, y, z = (float(np.float32(number_of(value, "a coordinate"))) for value in values)
     except (TypeError, ValueError) as error:
-        raise SessionError(f"a point should be three finite numbers; it is {values!r:.80}") from error
+        raise SessionError(
+            f"a point should be three numbers from {-FARTHEST:g} to {FARTHEST:g}; it is {values!r:.80}"
+        ) from error
     return x, y, z
 
 
-def number_of(value: Any, name: str, low: float = -1e6, high: float = 1e6) -> float:
+def number_of(value: Any, name: str, low: float = -FARTHEST, high: float = FARTHEST) -> float:
     """A finite number between two others.
 
     Raises:
         SessionError: it is none.
     """
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.integer, np.floating)):
+    value = value.item() if getattr(value, "ndim", 1) == 0 else value  # of numpy or torch
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise SessionError(f"{name} should be a number; it is {value!r:.80}")
     if not (math.isfinite(value) and low <= value <= high):
         raise SessionError(f"{name} should be a number from {low:g} to {high:g}; it is {value!r:.80}")
@@ -166,7 +172,9 @@ class Stroke(Step):
     vector: Point = (0.0, 0.0, 0.0)
 
     def __post_init__(self) -> None:
-        if not self.points or (self.brush.tool == "grab" and len(self.points) > 1):
+        if not isinstance(self.brush, Brush):
+            raise SessionError(f"a stroke should be made with a Brush; it is {self.brush!r:.80}")
+        if not len(self.points) or (self.brush.tool == "grab" and len(self.points) > 1):
             wanted = "one point" if self.brush.tool == "grab" else "at least one point"
             raise SessionError(
                 f"a stroke of the tool {self.brush.tool} should have {wanted}; it has {len(self.points)}"
@@ -174,10 +182,19 @@ class Stroke(Step):
         object.__setattr__(self, "points", tuple(point_of(point) for point in self.points))
         object.__setattr__(self, "vector", point_of(self.vector))
 
+    def __repr__(self) -> str:
+        points = repr(self.points[0]) + f" and {len(self.points) - 1:,} more" * (len(self.points) > 1)
+        return f"Stroke({self.brush!r}, {points}, vector={self.vector!r})"
+
     @property
     def text(self) -> str:
         """The tool and its radius."""
-        return f"{self.brush.tool}, radius {1000 * self.brush.radius:.3g} mm"
+        radius = 1000 * self.brush.radius
+        return (
+            f"{self.brush.tool}, radius {radius:.0f} mm"
+            if radius >= 1000
+            else f"{self.brush.tool}, radius {radius:.3g} mm"
+        )
 
 
 @dataclass(frozen=True)
@@ -195,6 +212,10 @@ class SetKeypoints(Step):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "exact", flag_of(self.exact, "exact"))
+        points = _list(self.keypoints, "keypoints")
+        if not all(isinstance(point, Keypoint) for point in points):
+            raise SessionError(f"keypoints should be of the type Keypoint; they are {points!r:.80}")
+        object.__setattr__(self, "keypoints", tuple(points))
         if self.exact and len({(point.kernel, point.symmetric) for point in self.keypoints}) > 1:
             raise SessionError("keypoints in exact mode should share one kernel and be all symmetric or none")
 
@@ -217,6 +238,8 @@ class SetSliders(Step):
     values: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        if not isinstance(self.values, Mapping):
+            raise SessionError(f"sliders should be names with weights; they are {self.values!r:.80}")
         values = {str(name): number_of(value, f"slider {name!s:.40}", -100, 100) for name, value in self.values.items()}
         object.__setattr__(self, "values", values)
 
@@ -311,8 +334,6 @@ def _keypoints(keypoints: Any, exact: Any = False) -> SetKeypoints:
 
 
 def _sliders(values: Any) -> SetSliders:
-    if not isinstance(values, Mapping):
-        raise SessionError(f"sliders should be names with weights; they are {values!r:.80}")
     return SetSliders(values)
 
 

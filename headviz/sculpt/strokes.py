@@ -110,11 +110,11 @@ class LiveGrab(Live):
     def move(self, point: Point) -> Change:
         """Drag to a place; metres."""
         vector = point_of(np.subtract(point_of(point), self._step.points[0]))
-        self._step = replace(self._step, vector=vector)
         return self._timed("positions", lambda: self._follow(vector))
 
     def _follow(self, vector: Point) -> Int32[np.ndarray, " k"]:
         self._handle.move(vector)
+        self._step = replace(self._step, vector=vector)
         return self._handle.indices
 
     @property
@@ -151,7 +151,14 @@ class LiveDabs(Live):
         last = np.array(self._points[-1])
         way = np.array(point) - last
         count = min(int(np.linalg.norm(way) / spacing), 1000)
-        touched = [self._press(point_of(last + way * (k + 1) / count)) for k in range(count)]
+        touched: list[Int32[np.ndarray, " k"]] = []
+        for k in range(count):
+            try:
+                touched.append(self._press(point_of(last + way * (k + 1) / count)))
+            except SessionError:  # too far: the stroke stands as it was before this dab
+                if not touched:
+                    raise
+                break
         return self._session.buffers.union(*touched)
 
     def _press(self, point: Point) -> Int32[np.ndarray, " k"]:
@@ -203,12 +210,12 @@ class LiveKeypoint(Live):
         """Give the keypoint a vector; metres."""
         points = list(self._step.keypoints)
         points[self._index] = replace(points[self._index], vector=point_of(vector))
-        self._step = SetKeypoints(tuple(points), self._step.exact)
-        wanted = np.array(points[self._index].vector, np.float32) - self._begin
-        return self._timed("positions", lambda: self._follow(wanted))
+        step = SetKeypoints(tuple(points), self._step.exact)
+        return self._timed("positions", lambda: self._follow(step))
 
-    def _follow(self, vector: np.ndarray) -> Int32[np.ndarray, " k"]:
-        self._handle.move(vector)
+    def _follow(self, step: SetKeypoints) -> Int32[np.ndarray, " k"]:
+        self._handle.move(np.array(step.keypoints[self._index].vector, np.float32) - self._begin)
+        self._step = step
         return self._handle.indices
 
     @property
@@ -237,13 +244,17 @@ class LiveSliders(Live):
         """Give some sliders their weights."""
         step = SetSliders({**self._step.values, **values})
         self._session.layers.require(step)
-        self._step = step
-        return self._timed("positions", self._follow)
+        return self._timed("positions", lambda: self._follow(step))
 
-    def _follow(self) -> None:
-        session = self._session
+    def _follow(self, step: SetSliders) -> None:
+        session, now = self._session, self._session.buffers.positions.copy()
         session.buffers.positions[:] = self._start
-        move_sliders(session.buffers, session.layers.morphs, session.settings.sliders, self._step)
+        try:
+            move_sliders(session.buffers, session.layers.morphs, session.settings.sliders, step)
+        except SessionError:
+            session.buffers.positions[:] = now
+            raise
+        self._step = step
 
     @property
     def idle(self) -> bool:

@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float32, Int32
 
 from headviz.errors import MeshError
 from headviz.geometry.mesh import Mesh
+from headviz.sculpt.steps import FARTHEST
 
 MIRROR_TOLERANCE = 1e-4  #: a twin lies this near to the mirror image, in sizes of the head
 _SAMPLE = 1000
@@ -22,14 +23,15 @@ class Surface:
     """Connectivity of a triangle mesh, and the frame in which it was given.
 
     Args:
-        mesh: at least one face, finite vertices. Its mirror map is used where it has one; else twins are looked for.
+        mesh: at least one face, finite vertices less than ``FARTHEST`` from the origin. Its mirror map is used where it
+            has one; else twins are looked for.
 
     Attributes:
         rest: vertices as they were given, float32 (n, 3), metres.
         faces: int32 (m, 3).
 
     Raises:
-        MeshError: there are no faces, vertices are not finite, or the mirror map is none.
+        MeshError: there are no faces, vertices are not finite or too far away, or the mirror map is none.
     """
 
     def __init__(self, mesh: Mesh) -> None:
@@ -40,9 +42,15 @@ class Surface:
         if not np.isfinite(self.rest).all():
             broken = int((~np.isfinite(self.rest)).any(1).sum())
             raise MeshError(f"a mesh to sculpt should have finite vertices; {broken:,} of {len(self.rest):,} are not")
+        if not (np.abs(self.rest) <= FARTHEST).all():
+            far = float(np.abs(self.rest).max())
+            raise MeshError(
+                f"a mesh to sculpt should lie within {FARTHEST:g} m of the origin; it reaches to {far:.3g} m: move or "
+                "scale it first"
+            )
         self._given = None if mesh.mirror is None else mesh.mirror.cpu().numpy().astype(np.int32)
         if self._given is not None:
-            _require_involution(self._given)
+            _require_involution(self._given, len(self.rest))
 
     def __len__(self) -> int:
         return len(self.rest)
@@ -66,7 +74,7 @@ class Surface:
     def edge(self) -> float:
         """Mean length of an edge, metres."""
         corners = self.rest[self.faces[:: max(1, len(self.faces) // 100_000)]]
-        return float(np.linalg.norm(corners - np.roll(corners, 1, axis=1), axis=2).mean())
+        return max(float(np.linalg.norm(corners - np.roll(corners, 1, axis=1), axis=2).mean()), 1e-30)
 
     @cached_property
     def rings(self) -> tuple[Int32[np.ndarray, " n1"], Int32[np.ndarray, "c 2"]]:
@@ -124,9 +132,10 @@ def _barycentric(corners: Float32[np.ndarray, "3 3"] | np.ndarray, point: np.nda
     return np.asarray(weights / weights.sum())
 
 
-def _require_involution(mirror: Int32[np.ndarray, " n"]) -> None:
-    count = len(mirror)
-    if len(mirror) and not 0 <= mirror.min() <= mirror.max() < count:
+def _require_involution(mirror: Int32[np.ndarray, " k"], count: int) -> None:
+    if len(mirror) != count:
+        raise MeshError(f"a mirror map should have one entry for each of {count:,} vertices; it has {len(mirror):,}")
+    if not 0 <= mirror.min() <= mirror.max() < count:
         raise MeshError(
             f"a mirror map should hold indices of {count} vertices; it runs from {mirror.min()} to {mirror.max()}"
         )

@@ -122,6 +122,15 @@ def test_smooth_lowers_roughness_and_its_inverse_raises_it(sheet):
         assert compare(roughness(session), before)
 
 
+def test_sharpening_does_not_run_away(session):
+    live = session.begin(Brush("smooth", radius=0.05, invert=True), CHEEK)
+    for k in range(6):
+        live.move((0.055, -0.03 + 0.01 * k, 0.02))
+    live.finish()
+    moved = np.linalg.norm(session.positions - session.surface.rest, axis=1).max()
+    assert 1e-4 < moved < 0.02
+
+
 def test_pinch_draws_together_and_its_inverse_spreads(session):
     near = np.linalg.norm(session.surface.rest - CHEEK, axis=1) < 0.02
     before = np.linalg.norm(session.positions[near] - CHEEK, axis=1).mean()

@@ -235,6 +235,25 @@ def test_beyond_the_budget_undo_goes_on_by_doing_again(head):
     assert not small_.mask.any()
 
 
+@pytest.mark.parametrize("budget", [200_000, 1_000_000, 2**27])
+def test_wherever_one_jumps_undo_and_redo_lead_on(head, budget):
+    rng = np.random.default_rng(2)
+    session, states = SculptSession(head, budget=budget), []
+    for k in range(100):
+        place = tuple(head.vertices[rng.integers(len(head.vertices))].tolist())
+        states.append(session.positions.copy())
+        session.apply(Stroke(Brush(TOOLS[k % 5], radius=0.05), (place,), tuple(rng.normal(0, 0.004, 3).tolist())))
+    states.append(session.positions.copy())
+    for target in (0, 95, 3, 64, 40, 99, 31, 70):
+        session.goto(target)
+        for move, way in ((session.undo, -1), (session.redo, 1)):
+            for _ in range(4):
+                place = session.current
+                if move():
+                    assert session.current == place + way
+                assert np.array_equal(session.positions, states[session.current])
+
+
 def test_cancel_and_a_click_leave_nothing_behind(session):
     for tool in TOOLS:
         live = session.begin(Brush(tool, radius=0.05), CHEEK)
