@@ -55,12 +55,15 @@ def symmetry_of(session: SculptSession) -> str:
         "the base": session.base_residual,
         "sliders": sliders_residual(session),
     }
-    causes = ", ".join(f"{name} by {look.number(part)}" for name, part in parts.items() if part > _ROUNDING)
-    if residual <= _ROUNDING or not causes:
+    names = [name for name, part in parts.items() if part > _ROUNDING]
+    causes = ", ".join(f"{name} by {look.number(parts[name])}" for name in names)
+    if residual <= _ROUNDING or not names:
         return f"symmetric to {look.number(residual)} of the head’s size"
     if sculpted > _ROUNDING or session.current == 0:
-        return f"asymmetric by {look.number(residual)} of the head’s size: {causes}"
-    return f"what was sculpted is symmetric to {look.number(sculpted)} of the head’s size, asymmetric are {causes}"
+        who = f"{names[0]} is " if len(names) == 1 else ""
+        return f"{who}asymmetric by {look.number(residual)} of the head’s size" + ("" if who else f": {causes}")
+    are = causes.replace(" by ", f" {'are' if names[0] == 'sliders' else 'is'} asymmetric by ", 1)
+    return f"what was sculpted is symmetric to {look.number(sculpted)} of the head’s size, {are}"
 
 
 def caption_of(session: SculptSession) -> str:
@@ -72,9 +75,7 @@ def caption_of(session: SculptSession) -> str:
     vertices, most = moved_of(session)
     step, steps = place_of(session)
     moved = (
-        f"{vertices:,} of {every} lie up to {length(most)} off the base"
-        if vertices
-        else f"all {every} lie on the base"
+        f"{vertices:,} of {every} lie up to {length(most)} off the base" if vertices else f"all {every} lie on the base"
     )
     text = session.log.entries[session.current].text
     return f"Step {step:,} of {steps:,}, {text}: {moved}; {symmetry}."

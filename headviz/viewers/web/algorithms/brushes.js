@@ -143,7 +143,7 @@ export function dab(bench, brush, center, before) {
   const indices = bench.region(center, brush.radius, brush.falloff, mode);
   before(indices);
   if (brush.tool === "mask") return paint(bench, brush, center, mode, indices);
-  const repeats = brush.tool === "smooth" ? repeatsOf(brush.radius, bench.surface.edge) : 1;
+  const repeats = brush.tool === "smooth" && !brush.invert ? repeatsOf(brush.radius, bench.surface.edge) : 1;
   const mirrored = [-center[0], center[1], center[2]];
   for (let round = 0; round < repeats; round += 1) {
     displace(bench, brush, center, indices, bench.raw);
@@ -181,9 +181,9 @@ function inflate({ weights, normals }, indices, raw, amount, radius) {
   }
 }
 
-/** Towards the mean of the neighbours, and not beyond it; at the boundary only of those on it. */
+/** Towards the mean of the neighbours, and not beyond it, or gently away; at the boundary only of those on it. */
 function smooth({ weights, positions, surface: { first, pairs, boundary } }, indices, raw, amount) {
-  const most = Math.max(-1, Math.min(1, amount));
+  const most = amount < 0 ? -0.1 * Math.min(1, -amount) : Math.min(1, amount);
   for (let k = 0; k < indices.length; k += 1) {
     const i = indices[k];
     let x = 0;

@@ -1,6 +1,11 @@
 // The head on the screen: its colours, the rings of the brush, the vectors of keypoints.
 
 import * as THREE from "three";
+import { Line2 } from "three/examples/jsm/lines/Line2.js";
+import { LineGeometry } from "three/examples/jsm/lines/LineGeometry.js";
+import { LineMaterial } from "three/examples/jsm/lines/LineMaterial.js";
+import { LineSegments2 } from "three/examples/jsm/lines/LineSegments2.js";
+import { LineSegmentsGeometry } from "three/examples/jsm/lines/LineSegmentsGeometry.js";
 
 import { channels, COLOR } from "../core/look.js";
 import { copiesOf, copy } from "./copies.js";
@@ -31,8 +36,8 @@ export class Scene {
     this.material = new THREE.MeshLambertMaterial({ vertexColors: true, side: THREE.DoubleSide });
     this.mesh = new THREE.Mesh(this.geometry, this.material);
     this.mesh.frustumCulled = false; // its box changes while one sculpts
-    this.rings = [1, 0.45].map((opacity) => ring(opacity));
-    this.vectors = new THREE.LineSegments(new THREE.BufferGeometry(), new THREE.LineBasicMaterial({ color: COLOR.current, depthTest: false, transparent: true }));
+    this.rings = [2.5, 1.5].map((width) => ring(width));
+    this.vectors = new LineSegments2(new LineSegmentsGeometry(), lineMaterial(COLOR.current, 2.5));
     this.twins = new THREE.Points(new THREE.BufferGeometry(), new THREE.PointsMaterial({ color: COLOR.current, opacity: 0.7, size: 12, sizeAttenuation: false, depthTest: false, transparent: true, map: dot(), alphaTest: 0.5 }));
     for (const object of [this.vectors, this.twins]) Object.assign(object, { frustumCulled: false, renderOrder: 5 });
     space.scene.add(this.mesh, this.vectors, this.twins, ...this.rings);
@@ -70,7 +75,7 @@ export class Scene {
     const shade = TABLE;
     this.#wear(map);
     for (let i = 0, k = 0; i < mask.length; i += 1, k += 3) {
-      const free = 1 - MASKED * mask[i];
+      const free = scale === null ? 1 - MASKED * mask[i] : 1; // a darker colour of the scale would be another distance
       let [from, at] = colors === null ? [skin, 0] : [colors, k];
       if (scale !== null) {
         const x = positions[k] - base[k];
@@ -111,12 +116,13 @@ export class Scene {
       lines.push(...across(from), ...across(to));
       twins.push(...across(to));
     }
-    for (const [object, points] of [[this.vectors, lines], [this.twins, twins]]) {
-      object.geometry.dispose();
-      object.geometry = new THREE.BufferGeometry();
-      object.geometry.setAttribute("position", new THREE.BufferAttribute(Float32Array.from(points), 3));
-      object.visible = points.length > 0;
-    }
+    for (const object of [this.vectors, this.twins]) object.geometry.dispose();
+    this.vectors.geometry = new LineSegmentsGeometry();
+    this.twins.geometry = new THREE.BufferGeometry();
+    if (lines.length > 0) this.vectors.geometry.setPositions(lines);
+    this.twins.geometry.setAttribute("position", new THREE.BufferAttribute(Float32Array.from(twins), 3));
+    this.vectors.visible = lines.length > 0;
+    this.twins.visible = twins.length > 0;
     this.space.invalidate();
   }
 }
@@ -144,16 +150,22 @@ function dot() {
   return texture;
 }
 
-function ring(opacity) {
+/** A line of so many pixels, in front of everything. */
+const lineMaterial = (color, linewidth, opacity = 1) => new LineMaterial({ color, linewidth, opacity, depthTest: false, transparent: true });
+
+/** A ring with a light edge, so that it is seen on skin, on hair and on either paper. */
+function ring(width) {
   const points = [];
-  for (let k = 0; k < AROUND; k += 1) points.push(Math.cos((2 * Math.PI * k) / AROUND), Math.sin((2 * Math.PI * k) / AROUND), 0);
-  const geometry = new THREE.BufferGeometry();
-  geometry.setAttribute("position", new THREE.BufferAttribute(Float32Array.from(points), 3));
-  const line = new THREE.LineLoop(geometry, new THREE.LineBasicMaterial({ color: COLOR.current, depthTest: false, transparent: true, opacity }));
-  line.visible = false;
-  line.frustumCulled = false;
-  line.renderOrder = 6;
-  return line;
+  for (let k = 0; k <= AROUND; k += 1) points.push(Math.cos((2 * Math.PI * k) / AROUND), Math.sin((2 * Math.PI * k) / AROUND), 0);
+  const geometry = new LineGeometry().setPositions(points);
+  const both = new THREE.Group();
+  both.visible = false;
+  for (const [order, material] of [[6, lineMaterial("#ffffff", width + 2, 0.6)], [7, lineMaterial(COLOR.current, width)]]) {
+    const line = new Line2(geometry, material);
+    Object.assign(line, { frustumCulled: false, renderOrder: order });
+    both.add(line);
+  }
+  return both;
 }
 
 function put(line, point, normal, radius) {

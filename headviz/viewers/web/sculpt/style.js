@@ -2,10 +2,13 @@
 
 export const SCULPT_STYLE = `
 .panels .picture { height: clamp(300px, 100cqi, min(640px, 72vh)); }
+.panels > .panel:first-child { align-self: flex-start; position: sticky; top: 8px; }
+@container (max-width: 760px) { .panels > .panel { flex-basis: 100%; } .panels > .panel:first-child { position: static; } }
 .sculpt.side { display: flex; flex-direction: column; gap: 12px; }
 .sculpt .controls { margin-top: 0; gap: 8px 16px; align-items: center; }
 .sculpt .controls .slider { flex: 1 1 140px; max-width: none; }
-.sculpt .controls .choice.tools { flex-basis: 100%; }
+.sculpt .controls .choice.tools { flex-basis: 100%; justify-content: flex-start; }
+.sculpt .controls .choice.tools > span { flex-basis: 100%; }
 .sculpt .versions { display: grid; grid-template-columns: minmax(0, 1fr) auto; gap: 8px; padding-bottom: 12px; }
 .sculpt .versions .names { grid-column: 1 / -1; }
 .sculpt .names button { overflow-wrap: anywhere; }
@@ -24,7 +27,8 @@ export const SCULPT_STYLE = `
 .sculpt .point header > span { flex: 1; }
 .sculpt .point header .toggle { display: inline-flex; gap: 6px; color: var(--ink); }
 .sculpt .point label { display: grid; gap: 2px; color: var(--soft); min-width: 0; }
-.sculpt .point select { width: 100%; min-width: 0; }
+.sculpt .point select { width: 100%; min-width: 0; padding: 4px 2px; }
+.sculpt input[type="search"] { margin: 4px 4px 8px; width: calc(100% - 8px); }
 .sculpt input:is([type="number"], [type="text"], [type="search"]) { width: 100%; min-width: 0; min-height: 32px; padding: 4px 6px; border: 1px solid var(--line); border-radius: 6px; background: var(--panel); color: var(--ink); font: inherit; font-size: 13px; }
 .sculpt .hint { margin: 0 0 8px; }
 .sculpt dl { display: grid; grid-template-columns: auto 1fr; gap: 4px 12px; margin: 0 0 12px; font-size: 13px; }

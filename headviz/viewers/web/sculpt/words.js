@@ -50,10 +50,14 @@ function symmetryOf(session) {
   if (residual <= ROUNDING) return whole;
   const { sculptedResidual: sculpted, baseResidual, slidersResidual } = session;
   const parts = [["what was sculpted", sculpted], ["the base", baseResidual], ["sliders", slidersResidual]];
-  const causes = parts.filter(([, part]) => part > ROUNDING).map(([name, part]) => `${name} by ${number(part)}`).join(", ");
-  if (causes === "") return whole;
-  if (sculpted > ROUNDING || history.current === 0) return `asymmetric by ${number(residual)} of the head’s size: ${causes}`;
-  return `what was sculpted is symmetric to ${number(sculpted)} of the head’s size, asymmetric are ${causes}`;
+  const causes = parts.filter(([, part]) => part > ROUNDING);
+  if (causes.length === 0) return whole;
+  const told = causes.map(([name, part]) => `${name} by ${number(part)}`).join(", ");
+  if (sculpted > ROUNDING || history.current === 0) {
+    const words = `asymmetric by ${number(residual)} of the head’s size`;
+    return causes.length === 1 ? `${causes[0][0]} is ${words}` : `${words}: ${told}`;
+  }
+  return `what was sculpted is symmetric to ${number(sculpted)} of the head’s size, ${told.replace(" by ", ` ${causes[0][0] === "sliders" ? "are" : "is"} asymmetric by `)}`;
 }
 
 /** Where the session is, in one sentence with its numbers. */
