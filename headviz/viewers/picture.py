@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import tempfile
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -123,23 +123,55 @@ def write_motion(viewer: Viewer, path: Path | str, *, seconds: float | None = No
         MissingExtraError: matplotlib is missing, or for a film imageio and its ffmpeg.
     """
     path = Path(path)
-    if path.suffix.lower() not in MOTION:
-        raise OutputError(f"{path} should end with {' or '.join(MOTION)}")
+    check_motion(path)
     pace = seconds if seconds is not None else max(0.08, min(0.5, 12 / max(1, viewer.steps)))
-    drawn = list(frames(viewer, dpi=dpi))
-    if path.suffix.lower() == ".gif":
-        shared = _palette(drawn)
-        palette = [frame.quantize(palette=shared, dither=Image.Dither.NONE) for frame in drawn]
-        waits = [int(1000 * pace)] * (len(drawn) - 1) + [int(1000 * pace) + 1500]
+    return write_frames(list(frames(viewer, dpi=dpi)), path, seconds=pace, hold=1.5)
+
+
+def write_frames(
+    drawn: Sequence[Image.Image], path: Path, *, seconds: float, hold: float = 0.0, dither: bool = False
+) -> Path:
+    """Write pictures of one size, with even sides, as a GIF or, by the name's end, as an MP4 film.
+
+    Args:
+        drawn: the pictures, RGB.
+        path: the file.
+        seconds: that each picture stays.
+        hold: seconds that a GIF's last picture stays longer, before it begins again.
+        dither: whether a GIF mixes its 256 colours, which suits shaded surfaces and not lines.
+
+    Raises:
+        OutputError: the name does not end with .gif or .mp4, or the file cannot be written.
+        MissingExtraError: imageio-ffmpeg, which carries the encoder of films, is not installed.
+    """
+    check_motion(path)
+    if path.suffix.lower() == ".mp4":
+        data = _film(drawn, 1 / seconds)
         with atomic_write(path) as file:
-            palette[0].save(file, "GIF", save_all=True, append_images=palette[1:], duration=waits, loop=0)
+            file.write(data)
         return path
+    shared, how = _palette(drawn), Image.Dither.FLOYDSTEINBERG if dither else Image.Dither.NONE
+    palette = [frame.quantize(palette=shared, dither=how) for frame in drawn]
+    waits = [round(1000 * seconds)] * len(palette)
+    waits[-1] += round(1000 * hold)
     with atomic_write(path) as file:
-        file.write(_film(drawn, 2 / pace))
+        palette[0].save(file, "GIF", save_all=True, append_images=palette[1:], duration=waits, loop=0)
     return path
 
 
-def _palette(drawn: list[Image.Image]) -> Image.Image:
+def check_motion(path: Path) -> None:
+    """Check, before anything is drawn, that a GIF or a film can be written under this name.
+
+    Raises:
+        OutputError: the name does not end with .gif or .mp4, or its folder does not exist.
+    """
+    if path.suffix.lower() not in MOTION:
+        raise OutputError(f"{path} should end with {' or '.join(MOTION)}")
+    if not path.absolute().parent.is_dir():
+        raise OutputError(f"{path} cannot be written: its folder does not exist")
+
+
+def _palette(drawn: Sequence[Image.Image]) -> Image.Image:
     """One palette for all frames, in which the look's colours are exact: small marks must keep theirs."""
     some = drawn[:: max(1, len(drawn) // 6)]
     tall = Image.new("RGB", (some[0].width, some[0].height * len(some)))
@@ -155,8 +187,8 @@ def _palette(drawn: list[Image.Image]) -> Image.Image:
     return made
 
 
-def _film(drawn: list[Image.Image], rate: float) -> bytes:
-    """Pictures, each twice, as an MP4 film.
+def _film(drawn: Sequence[Image.Image], rate: float) -> bytes:
+    """Pictures as an MP4 film; each twice where there are few a second, since players want more.
 
     Raises:
         MissingExtraError: imageio-ffmpeg, which carries the encoder, is not installed.
@@ -167,10 +199,11 @@ def _film(drawn: list[Image.Image], rate: float) -> bytes:
         raise MissingExtraError("imageio_ffmpeg", "notebook") from None
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder, "film.mp4")
-        writer: Any = imageio_ffmpeg.write_frames(str(target), drawn[0].size, fps=rate, macro_block_size=2)
+        again = 1 if rate >= 20 else 2
+        writer: Any = imageio_ffmpeg.write_frames(str(target), drawn[0].size, fps=again * rate, macro_block_size=2)
         writer.send(None)
         for frame in drawn:
-            for _ in range(2):  # players want more pictures a second than there are steps
+            for _ in range(again):
                 writer.send(frame.tobytes())
         writer.close()
         return target.read_bytes()

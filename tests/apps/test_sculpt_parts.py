@@ -10,12 +10,14 @@ import torch
 import trimesh
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image, ImageSequence
 
-from headviz.errors import InputError
+from headviz.errors import InputError, OutputError
 from headviz.geometry.files import write_glb
 from headviz.heads import load_head
 from headviz.heads.sculptable import group_of, identity_morphs, identity_weights, sculptable_head, with_identity
 from headviz.sculpt import SculptSession, SetSliders
+from headviz.viewers.picture import check_motion, write_frames
 from headviz_apps.sculpt.camera import VIEWS, Camera, hit_face, hit_near
 from headviz_apps.sculpt.opening import load, session_of
 
@@ -149,3 +151,20 @@ def test_what_cannot_be_opened_is_named(name: str, content: bytes | None, says: 
 def test_folder_without_a_reconstruction_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"head\.glb"):
         load(str(tmp_path), quiet)
+
+
+def test_motion_is_refused_before_it_is_drawn(tmp_path: Path) -> None:
+    check_motion(tmp_path / "turn.gif")
+    for name, says in (("turn.webm", r"\.gif or \.mp4"), ("none/turn.mp4", "folder does not exist")):
+        with pytest.raises(OutputError, match=says):
+            check_motion(tmp_path / name)
+
+
+def test_frames_become_a_picture_that_moves(tmp_path: Path) -> None:
+    drawn = [Image.new("RGB", (64, 48), (60 * k, 90, 120)) for k in range(4)]
+    write_frames(drawn, tmp_path / "turn.gif", seconds=0.25, hold=1.0, dither=True)
+    with Image.open(tmp_path / "turn.gif") as opened:
+        frames = [(np.array(one.convert("RGB")), one.info["duration"]) for one in ImageSequence.Iterator(opened)]
+    assert [wait for _, wait in frames] == [250, 250, 250, 1250]
+    for (picture, _), expected in zip(frames, drawn, strict=True):
+        assert abs(picture.astype(int).mean((0, 1)) - np.asarray(expected).mean((0, 1))).max() < 6

@@ -31,14 +31,12 @@ class Entry:
         do: what it does.
         keys: shortcuts, the first of which is shown.
         checked: says whether it is ticked; ``None`` where it is never.
-        enabled: says whether it can be chosen; ``None`` where it always can.
     """
 
     text: str = ""
     do: Callable[[], object] | None = None
     keys: tuple[str, ...] = ()
     checked: Callable[[], bool] | None = None
-    enabled: Callable[[], bool] | None = None
 
 
 class Actions:
@@ -153,7 +151,7 @@ class Actions:
             Entry("Plane of symmetry", lambda: self._flip("plane"), ("P",), lambda: work.view.plane),
             Entry("Keypoints", lambda: self._flip("keypoints"), ("K",), lambda: work.view.keypoints),
             Entry("Displacement", self._flip_heat, ("H",), lambda: work.view.shading == "heat"),
-            Entry("Reference picture", window.flip_reference, ("R",), lambda: canvas.reference.shown),
+            Entry("Reference picture", window.flip_reference, ("R",), self._has_reference),
             line,
         )
 
@@ -213,6 +211,10 @@ class Actions:
     def _flip_heat(self) -> None:
         work = self.window.workspace
         work.set_view(shading="skin" if work.view.shading == "heat" else "heat")
+
+    def _has_reference(self) -> bool:
+        reference = self.window.canvas.reference
+        return reference.exists and reference.shown
 
     def _flip_symmetry(self) -> None:
         work = self.window.workspace

@@ -94,9 +94,16 @@ class Documents(QObject):
         self.stop_journal()
         self.path = path
         self.window.workspace.open(session)
+        self._show_texture(session)
         self._saved = self._mark() if replaces is None else (-1, ())
         self._journal = Journal(session, replaces=replaces, on_problem=self.problem.emit)
         self.changed.emit()
+
+    def _show_texture(self, session: SculptSession) -> None:
+        """Show a texture where there is one, unless a person looks at something else."""
+        work, textured = self.window.workspace, session.base.texture is not None and session.base.uv is not None
+        if work.view.shading in ("skin", "texture"):
+            work.set_view(shading="texture" if textured else "skin")
 
     def stop_journal(self) -> None:
         """End autosave: the session was saved, or is not wanted."""
@@ -109,7 +116,19 @@ class Documents(QObject):
         if not asked and not self.may_leave():
             return
         name = Path(text).name or HEAD
-        self._run(f"Opening {name}", lambda progress: load(text, progress), self.take)
+        if text in self.recent and not Path(text).exists():
+            self._settings.setValue("recent", [one for one in self.recent if one != text])
+        self._run(f"Opening {name}", lambda progress: load(text, progress), self._unless_changed(self.take))
+
+    def _unless_changed(self, take: Callable[[Any], object]) -> Callable[[Any], object]:
+        """Take a result that gives the session up, after a question where something was done meanwhile."""
+        left = id(self.window.workspace.session), self._mark()
+
+        def done(made: Any) -> None:
+            if (id(self.window.workspace.session), self._mark()) == left or self.may_leave():
+                take(made)
+
+        return done
 
     def take(self, loaded: Loaded) -> bool:
         """Show what was read, after a question where the mesh is not in order; whether it is shown."""
@@ -141,6 +160,7 @@ class Documents(QObject):
         def end() -> None:
             self.job = None
             self.window.end_work()
+            job.deleteLater()  # with what it holds, such as the session before
 
         job.stage.connect(lambda stage: self.window.begin_work(f"{doing}: {stage}"))
         job.finished.connect(end)
@@ -150,6 +170,13 @@ class Documents(QObject):
 
     def _tell(self, text: str, more: str) -> None:
         dialogs.tell(self.window, text, more)
+
+    def wait(self) -> None:
+        """Let what goes on in a thread come to its end: Qt aborts where a thread outlives it."""
+        if self.job is not None:
+            self.job.blockSignals(True)
+            self.job.wait()
+            self.job = None
 
     def run(self, doing: str, work: Callable[[Callable[[str], None]], Any], done: Callable[[Any], object]) -> None:
         """Do something in a thread, with progress in the status bar."""
@@ -250,7 +277,7 @@ class Documents(QObject):
             self._saved = (-1, ())
             self.window.say("; ".join([f"Carried over to {path.name}", *made.notes]))
 
-        self._run(f"Carrying over to {path.name}", work, done)
+        self._run(f"Carrying over to {path.name}", work, self._unless_changed(done))
 
     def may_leave(self) -> bool:
         """Whether the session may be given up: it is saved, was saved now, or is not wanted."""

@@ -150,4 +150,5 @@ QSplitter::handle {{ background: {t.line}; height: 1px; }}
 QProgressBar {{ border: none; border-radius: 2px; background: {t.line}; max-height: 4px; }}
 QProgressBar::chunk {{ background: {t.accent}; border-radius: 2px; }}
 QCheckBox {{ spacing: 8px; }}
+QDialogButtonBox {{ dialogbuttonbox-buttons-have-icons: 0; }}
 """

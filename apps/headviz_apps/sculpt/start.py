@@ -37,7 +37,8 @@ def require_desktop() -> None:
         if find_spec(package) is None:
             raise MissingExtraError(package, "desktop")
     shown = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY") or os.environ.get("QT_QPA_PLATFORM")
-    if sys.platform.startswith("linux") and not shown:
+    xcb = os.environ.get("QT_QPA_PLATFORM", "").startswith("xcb") and not os.environ.get("DISPLAY")
+    if sys.platform.startswith("linux") and (xcb or not shown):
         raise HeadvizError(f"there is no display to open a window on; {PAGE}")
     if sys.platform.startswith("linux") and not _x_answers():
         raise HeadvizError(f"the display {os.environ['DISPLAY']} does not answer; {PAGE}")
@@ -48,6 +49,14 @@ def _load_toolkits() -> None:
     os.environ["QT_API"] = "pyside6"
     with suppress(ImportError):  # told by whoever needs it
         import pyvistaqt  # noqa: F401
+
+
+def _prepare() -> None:
+    """Load or compile the brushes."""
+    with suppress(Exception):  # told by the session, which needs the same
+        from headviz.sculpt import prepare
+
+        prepare()
 
 
 def _x_answers() -> bool:
@@ -146,6 +155,13 @@ def main(source: str = "", html: Path | None = None, progress: Callable[[str], N
         loaded = load(source, progress)
         progress("opening the window")
         made = application()
+        brushes = threading.Thread(target=_prepare, name="headviz-prepare", daemon=True)
+        brushes.start()
+        import headviz_apps.sculpt.window  # noqa: F401 -- meanwhile
+        from headviz_apps.sculpt.preparing import wait_for
+
+        if not wait_for(brushes):
+            return ""
         window = open_window(loaded)
         window.show()
     window.start()

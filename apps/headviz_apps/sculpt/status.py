@@ -22,6 +22,7 @@ from headviz_apps.sculpt.workspace import Workspace
 
 _KEPT = 20  #: updates whose median is shown
 _SYMMETRIC = 1e-6  #: a larger residual is the base's or the sliders', or symmetry was off
+_WIDE = 1100  #: pixels, from which on there is room for all numbers
 _SAID = 6.0  #: seconds that a sentence stays
 
 
@@ -35,6 +36,7 @@ class StatusBar(QStatusBar):
         self.setFixedHeight(32)
         self.sentence = QLabel()
         self.sentence.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.sentence.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)  # the numbers come first
         self.numbers = QLabel()
         self.numbers.setProperty("role", "soft")
         self.numbers.setContentsMargins(0, 0, 2 * GRID, 0)
@@ -68,7 +70,10 @@ class StatusBar(QStatusBar):
         """Show what takes a while; nothing ends it."""
         self._working = doing
         self.progress.setVisible(bool(doing))
-        self.sentence.setText(f"{doing}…" if doing else "")
+        if doing:
+            self.sentence.setText(f"{doing}…")
+        else:
+            self.refresh()
 
     def _changed(self, change: Any) -> None:
         if change.what == "history":
@@ -93,7 +98,8 @@ class StatusBar(QStatusBar):
         rate = self.canvas.frames_per_second
         if self._updates:
             spent = median(self._updates)
-            share = f" ({look.number(100 * spent * rate / 1000, 2)} % of a frame)" if rate else ""
+            fits = rate and self.width() >= _WIDE
+            share = f" ({look.number(100 * spent * rate / 1000, 2)} % of a frame)" if fits else ""
             parts.append(f"{look.number(spent, 2)} ms/update{share}")
         residual = self.workspace.residual
         own = f" ({scientific(self.workspace.sculpted_residual)} sculpted)" if residual > _SYMMETRIC else ""
@@ -130,7 +136,7 @@ def sentence_of(workspace: Workspace) -> str:
         return f"{begin}: {look.count(masked, 'vertex', 'vertices')} masked" if masked else begin
     where: Any = slice(None) if delta.indices is None else delta.indices
     moved = np.linalg.norm(session.positions[where] - delta.positions, axis=1)
-    count = int((moved > 0).sum())
+    count = int((moved > 1e-6 * float(session.surface.size)).sum())  # less is rounding
     if not count:
         return f"{begin}: nothing moved"
     return f"{begin}: {look.count(count, 'vertex', 'vertices')} moved by at most {millimetres(float(moved.max()))}"

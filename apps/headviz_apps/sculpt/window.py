@@ -197,7 +197,11 @@ class SculptWindow(QMainWindow):
         self.canvas.update()
 
     def flip_reference(self) -> None:
-        """Show or hide the reference picture."""
+        """Show or hide the reference picture; without one, ask for it."""
+        if not self.canvas.reference.exists:
+            self.ask_reference()
+            self.actions_.refresh()
+            return
         self.canvas.reference.shown = not self.canvas.reference.shown
         self.reference.refresh()
         self.canvas.update()
@@ -286,5 +290,7 @@ class SculptWindow(QMainWindow):
             return
         self.documents.stop_journal()
         self.documents.keep_setting("geometry", self.saveGeometry())
+        self.hide()
+        self.documents.wait()
         self.canvas.close()
         event.accept()
