@@ -1,7 +1,6 @@
 """Sculpting a head: brushes, keypoints, sliders, exact symmetry, undo; a session is its base and its steps."""
 
 from headviz.sculpt.brushes import falloff
-from headviz.sculpt.condition import Condition, condition
 from headviz.sculpt.export import export_mesh
 from headviz.sculpt.files import open_session, save_session, start_named, start_session
 from headviz.sculpt.journal import Journal, recover, recoverable
@@ -30,7 +29,6 @@ __all__ = [
     "Brush",
     "Change",
     "ChangeMask",
-    "Condition",
     "Journal",
     "Keypoint",
     "SculptSession",
@@ -40,7 +38,6 @@ __all__ = [
     "Stroke",
     "Symmetrise",
     "Transfer",
-    "condition",
     "export_mesh",
     "falloff",
     "fix",
