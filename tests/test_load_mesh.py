@@ -269,3 +269,17 @@ def test_stl_of_both_kinds_is_welded(tmp_path: Path) -> None:
 def test_broken_numbers_can_be_let_through(tmp_path: Path) -> None:
     (tmp_path / "a.obj").write_text("v nan 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 3\n")
     assert load_mesh(tmp_path / "a.obj", finite=False).vertices.isfinite().all(1).tolist() == [False, True, True]
+
+
+def test_corners_of_one_face_may_have_different_forms(tmp_path: Path) -> None:
+    lines = ["v 0 0 0", "v 1 0 0", "v 0 1 0", "v 0 0 1", "vt 0 0", "vt 1 0", "vt 0 1", "vn 0 0 1"]
+    (tmp_path / "mixed.obj").write_text("\n".join([*lines, "f 1 2/2/1 3/3", "f 1/1  3/2/1 4//1\t2", ""]))
+    mesh = load_mesh(tmp_path / "mixed.obj", join=False)
+    assert mesh.faces.tolist() == [[0, 1, 2], [0, 2, 3], [0, 3, 1]]
+
+
+def test_faces_may_name_texture_coordinates_that_the_file_does_not_have(tmp_path: Path) -> None:
+    (tmp_path / "bare.obj").write_text("v 0 0 0\nv 1 0 0\nv 0 1 0\nf 1/1/1 2/2/1 3/3/1\n")
+    mesh = load_mesh(tmp_path / "bare.obj", join=False)
+    assert mesh.faces.tolist() == [[0, 1, 2]]
+    assert mesh.uv is None

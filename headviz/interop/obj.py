@@ -137,7 +137,7 @@ def _corners(data: bytes, known: dict[bytes, int]) -> _Corners:
     Raises:
         ValueError: a face has fewer than 3 corners, or a number that there is not.
     """
-    rows = [row.rstrip() for row in _rows(data, b"f")]
+    rows = _evened([row.rstrip() for row in _rows(data, b"f")])
     triangles, order = [np.zeros((0, 3, 3), np.int64)], [np.zeros(0, np.int64)]
     for (words, slashes), where in _alike(rows).items():
         if words < 3:
@@ -147,6 +147,9 @@ def _corners(data: bytes, known: dict[bytes, int]) -> _Corners:
         before = _known_before(data, where) if (table < 0).any() else {}
         for column, kind in enumerate((b"v", b"vt", b"vn")):
             values = table[..., column]
+            if column > 0 and not known[kind]:  # a file without any such lines, whatever its faces say
+                table[..., column] = -1
+                continue
             found = np.where(values > 0, values - 1, np.where(values < 0, values + before.get(kind, 0), -1))
             wrong = (found >= known[kind]) | (found < 0) & ((values != 0) | (column == 0))
             if wrong.any():
@@ -160,6 +163,22 @@ def _corners(data: bytes, known: dict[bytes, int]) -> _Corners:
     if len(order) > 2:  # the first is empty
         ordered = ordered[np.argsort(np.concatenate(order), kind="stable")]
     return _Corners(*(np.ascontiguousarray(ordered[..., column]) for column in range(3)))
+
+
+def _evened(rows: list[bytes]) -> list[bytes]:
+    """Faces as they are; where corners have different forms, as in 4/1 3/2/3 7//1 8, all in the form a/b/c."""
+    if not rows:
+        return rows
+    single = [b" ".join(row.split()) if b"  " in row or b"\t" in row else row for row in rows]
+    letters = np.frombuffer(b" ".join(single), np.uint8)
+    ends = np.append(np.flatnonzero(letters == ord(" ")), len(letters))
+    slashes = np.diff(np.searchsorted(np.flatnonzero(letters == ord("/")), ends), prepend=0)
+    firsts = np.cumsum([0, *(row.count(b" ") + 1 for row in single[:-1])])
+    mixed = np.minimum.reduceat(slashes, firsts) != np.maximum.reduceat(slashes, firsts)
+    for k in np.flatnonzero(mixed).tolist():
+        parts = [[*word.split(b"/"), b"", b""][:3] for word in single[k].split()]
+        single[k] = b" ".join(b"/".join(part or b"0" for part in word) for word in parts)
+    return single
 
 
 def _alike(rows: list[bytes]) -> dict[tuple[int, int], Int[np.ndarray, " k"]]:
