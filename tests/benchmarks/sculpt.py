@@ -28,7 +28,7 @@ from sculpt_heads import dense_head
 
 from headviz.geometry.mesh import vertex_normals
 from headviz.geometry.warp import displacement, warp
-from headviz.sculpt import Brush, SculptSession, prepare
+from headviz.sculpt import Brush, SculptSession, Stroke, prepare
 
 CHEEK = np.array([0.05, 0.0, 0.2])
 PAUSE = 0.02  # after PyTorch, until its threads have gone to sleep
@@ -257,6 +257,48 @@ def first_rows() -> list[Row]:
     return rows
 
 
+BROWSER = """
+import { sessionOf } from "./sculpt.js";
+import { LiveStroke } from "./algorithms/sculpting.js";
+const typed = (arrays) => Object.fromEntries(Object.entries(arrays).filter(([, values]) => values !== undefined)
+  .map(([name, values]) => [name, { data: (/faces|mirror/.test(name) ? Int32Array : Float32Array).from(values.flat()) }]));
+const median = (values) => values.sort((a, b) => a - b)[values.length >> 1];
+const answer = ({ facts, arrays, brushes, point }) => {
+  const session = sessionOf({ facts, arrays: typed(arrays) });
+  return brushes.map((brush) => {
+    const [x, y, z] = point;
+    const live = new LiveStroke(session, brush, point);
+    const times = Array.from({ length: 60 }, (_, k) => live.move([x, y + 1e-4 * (k % 9), z + 1e-3]));
+    const moved = live.handle.indices.length;
+    live.cancel();
+    return [median(times), moved];
+  });
+};
+"""
+
+
+def browser_rows() -> list[Row]:
+    """The same update by the page's own code, in Node."""
+    sys.path.insert(0, str(Path(__file__).parents[1] / "viewers"))
+    from node import run_module
+
+    from headviz.viewers import view_sculpt
+
+    mesh = dense_head(5)
+    session = SculptSession(mesh)
+    record = view_sculpt(session).record
+    where = radii(session)
+    plain = [Stroke(Brush("grab", radius=radius), (place(session),)).plain()["brush"] for radius in where.values()]
+    arrays = {name: record.arrays[name] for name in ("vertices", "faces", "mirror")}
+    data = {"facts": dict(record.facts), "arrays": arrays, "brushes": plain, "point": place(session)}
+    found = run_module(BROWSER, data)
+    count = len(session.positions)
+    return [
+        row(f"update in Node, {count:,} vertices, {name}: {moved:,} moved", value, "ms", "", None)
+        for name, (value, moved) in zip(where, found, strict=True)
+    ]
+
+
 def main() -> None:
     """Command line of the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -265,7 +307,7 @@ def main() -> None:
     arguments = parser.parse_args()
     prepare()
     rows = update_rows((2, 5) if arguments.quick else (2, 5, 15), 7)
-    rows += warp_rows(5 if arguments.quick else 9)
+    rows += warp_rows(5 if arguments.quick else 9) + browser_rows()
     if not arguments.quick:
         rows += shuffled_rows() + memory_rows() + first_rows()
     report("sculpt", rows, as_json=arguments.json)

@@ -27,7 +27,7 @@ class Preparing(QWidget):
         self.setStyleSheet(
             sheet_of(LIGHT) + f"Preparing, QWidget {{ background: {LIGHT.chrome}; color: {LIGHT.ink}; }}"
         )
-        self.setFixedWidth(400)
+        self.setFixedWidth(480)
         column = QVBoxLayout(self)
         column.setContentsMargins(3 * GRID, 3 * GRID, 3 * GRID, 3 * GRID)
         column.setSpacing(GRID)
