@@ -70,34 +70,32 @@ KEYS = {
 
 def ask_save(parent: QWidget, name: str) -> str:
     """Whether unsaved changes should be kept: "save", "discard" or "cancel"."""
-    box = QMessageBox(parent)
-    box.setWindowTitle("Unsaved changes")
-    box.setText(f"Save the changes to “{name}”?")
-    box.setInformativeText("Otherwise they are lost.")
-    save = box.addButton("Save", QMessageBox.ButtonRole.AcceptRole)
-    discard = box.addButton("Discard", QMessageBox.ButtonRole.DestructiveRole)
-    cancel = box.addButton("Cancel", QMessageBox.ButtonRole.RejectRole)
-    box.setDefaultButton(save)
-    box.setEscapeButton(cancel)
-    box.exec()
-    clicked = box.clickedButton()
-    return "save" if clicked is save else "discard" if clicked is discard else "cancel"
+    return _ask(
+        parent, "Unsaved changes", f"Save the changes to “{name}”?", "Otherwise they are lost.",
+        ("Save", "Discard", "Cancel"),
+    )  # fmt: skip
 
 
 def ask_recover(parent: QWidget, text: str, what: str) -> str:
     """Whether a session that was not closed should be opened: "recover", "discard" or "later"."""
+    more = f"{what}. It was not closed, and is as it was up to two seconds before the end."
+    return _ask(parent, "Recover a session", text, more, ("Recover", "Discard", "Later"))
+
+
+def _ask(parent: QWidget, title: str, text: str, more: str, words: tuple[str, str, str]) -> str:
+    """Which of three a person chooses, in small letters: to do it, to throw away, or (Esc) neither."""
     box = QMessageBox(parent)
-    box.setWindowTitle("Recover a session")
+    box.setWindowTitle(title)
     box.setText(text)
-    box.setInformativeText(f"{what}. It was not closed, and is as it was up to two seconds before the end.")
-    recover = box.addButton("Recover", QMessageBox.ButtonRole.AcceptRole)
-    discard = box.addButton("Discard", QMessageBox.ButtonRole.DestructiveRole)
-    later = box.addButton("Later", QMessageBox.ButtonRole.RejectRole)
-    box.setDefaultButton(recover)
-    box.setEscapeButton(later)
+    box.setInformativeText(more)
+    role = QMessageBox.ButtonRole
+    roles = (role.AcceptRole, role.DestructiveRole, role.RejectRole)
+    buttons = [box.addButton(word, each) for word, each in zip(words, roles, strict=True)]
+    box.setDefaultButton(buttons[0])
+    box.setEscapeButton(buttons[2])
     box.exec()
     clicked = box.clickedButton()
-    return "recover" if clicked is recover else "discard" if clicked is discard else "later"
+    return next((word.lower() for word, each in zip(words, buttons, strict=True) if each is clicked), words[2].lower())
 
 
 def tell(parent: QWidget, text: str, more: str = "") -> None:

@@ -245,11 +245,13 @@ class Documents(QObject):
 
         self.window.workspace.settle()
         try:
-            export_mesh(self.window.workspace.session, path)
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                export_mesh(self.window.workspace.session, path)
         except (HeadvizError, OSError) as error:
             dialogs.tell(self.window, "The mesh was not written", str(error))
             return False
-        self.window.say(f"Exported as {path.name}")
+        self.window.say("; ".join([f"Exported as {path.name}", *(str(one.message) for one in caught)]))
         return True
 
     def ask_carry_over(self) -> None:

@@ -116,10 +116,14 @@ def _session(path: Path, progress: Progress) -> Loaded:
 
     from headviz.sculpt.files import open_session
 
+    def tell(done: int, of: int) -> None:
+        if done % 50 == 0:
+            progress(f"opening the session: step {done} of {of}")
+
     progress("opening the session")
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        session = open_session(path, bases=BASES)
+        session = open_session(path, bases=BASES, progress=tell)
     name = path.name.removesuffix(SESSION_SUFFIX).removesuffix(".json")
     return Loaded(name, session=session, path=path, notes=tuple(str(one.message) for one in caught))
 

@@ -175,7 +175,7 @@ function symmetrise(session, { keep }) {
   for (let i = 0; i < count; i += 1) {
     const j = mirror[i];
     if (j === i) positions[3 * i] = 0;
-    else if (base[3 * i] > base[3 * j] === (keep === "left")) {
+    else if ((base[3 * i] > base[3 * j] || (base[3 * i] === base[3 * j] && i < j)) === (keep === "left")) {
       positions[3 * j] = -positions[3 * i];
       positions[3 * j + 1] = positions[3 * i + 1];
       positions[3 * j + 2] = positions[3 * i + 2];
