@@ -59,6 +59,18 @@ class MeshError(InputError, ValueError):
     """A mesh cannot be used: it has no faces, or vertices that are not finite."""
 
 
+class GradientError(HeadvizError, ArithmeticError):
+    """A gradient is not finite: the message says of what, and where it came from."""
+
+
+class CameraError(InputError, ValueError):
+    """A camera cannot be used: its numbers are not finite, or its focal length is not positive."""
+
+
+class LightError(InputError, ValueError):
+    """Light cannot be used: its numbers are not finite, or there are not as many as pictures."""
+
+
 class ExpressionError(InputError, ValueError):
     """A text is not an expression that describes a shape."""
 

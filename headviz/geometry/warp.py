@@ -5,12 +5,8 @@ Source: Jennings, Deep Generative Sculpting Models for Single Image 3D Reconstru
 
 from __future__ import annotations
 
-import itertools
 import math
-import os
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
+from collections.abc import Iterator
 from typing import Any, TypeAlias, cast
 
 import torch
@@ -19,6 +15,7 @@ from torch import Tensor
 
 from headviz.errors import OptionError, ShapeError
 from headviz.geometry.rbf import checked_kernel, rbf
+from headviz.geometry.threads import share_out
 
 #: Pairs of a point and a keypoint that the formula is evaluated for at once.
 PAIRS = 1 << 20
@@ -283,7 +280,7 @@ def _compiled_forward(terms: Terms, kernel: str, mirror: str | None) -> Tensor:
     out = torch.empty(max(map(len, terms)), *terms[0].shape[1:])
     written = out.numpy()
     blocks = len(out) * -(-out.shape[1] // fast.BLOCK)
-    _share_out(blocks, lambda first, last, _: fast.displace(arrays, kind, written, first, last))
+    share_out(blocks, lambda first, last, _: fast.displace(arrays, kind, written, first, last))
     return out
 
 
@@ -299,31 +296,10 @@ def _compiled_backward(terms: Terms, kernel: str, mirror: str | None, gradient: 
     # Every thread sums for itself.
     totals = torch.zeros(torch.get_num_threads(), len(by_points), terms[1].shape[1], 7, dtype=torch.float64)
     sums = totals.numpy()
-    _share_out(
+    share_out(
         len(by_points) * -(-by_points.shape[1] // fast.BLOCK),
         lambda first, last, thread: fast.pull_back(arrays, kind, given, written, sums[thread], first, last),
     )
     total = totals.sum(0).float()
     found = (by_points, total[..., :3], total[..., 3:6], total[..., 6])
     return tuple(values.sum_to_size(like.shape) for values, like in zip(found, terms, strict=True))
-
-
-def _share_out(count: int, action: Callable[[int, int, int], object]) -> None:
-    """Do ``count`` items on as many threads as PyTorch uses: ``action(first, last, thread)``, range after range."""
-    threads = min(torch.get_num_threads(), count)
-    step = max(count // (8 * max(threads, 1)), 1)
-    starts = itertools.count(0, step)
-
-    def work(thread: int) -> None:
-        while (start := next(starts)) < count:
-            action(start, min(start + step, count), thread)
-
-    others = [_pool(os.getpid(), threads - 1).submit(work, thread) for thread in range(1, threads)]
-    work(0)
-    for other in others:
-        other.result()
-
-
-@lru_cache(maxsize=1)
-def _pool(process: int, threads: int) -> ThreadPoolExecutor:  # noqa: ARG001 (a forked process has none of the threads)
-    return ThreadPoolExecutor(threads, thread_name_prefix="headviz-warp")

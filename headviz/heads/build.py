@@ -28,7 +28,8 @@ from headviz.heads.model import ASSET, HeadModel
 from headviz.heads.paint import PaintMaps, paint, paint_maps
 from headviz.heads.regions import Regions, chart_regions, landmark_regions
 from headviz.heads.topology import Topology, build_topology
-from headviz.render.shade import headlight, render
+from headviz.render.light import headlight
+from headviz.render.shade import render
 
 COMPONENTS = 80
 TRAINING_HEADS, CHECK_HEADS = 5000, 1000
@@ -130,7 +131,7 @@ def find_frontal(head: HeadModel, texture: Tensor, find: Finder) -> Float[Tensor
 
 def cast_back(head: HeadModel, fragments: object, landmarks: Tensor, *, fill: bool) -> Tensor:
     """Points of the mean head seen at the landmarks' pixels; NaN, or the nearest hit, beside the head."""
-    from headviz.render.raster import Fragments
+    from headviz.render.fragments import Fragments
 
     assert isinstance(fragments, Fragments)
     place = fragments.interpolate(head.mean, head.faces)
@@ -252,7 +253,7 @@ def build(find: Finder) -> HeadModel:
 def eyes_only(head: HeadModel) -> Tensor:
     """Plain skin with dark irises: enough for a detector to find the landmarks of the first round."""
     from headviz.render.raster import embree_rasterize_uv
-    from headviz.render.shade import SKIN
+    from headviz.render.surface import SKIN
 
     fragments = embree_rasterize_uv(head.uv, head.uv_faces, 512)
     texture = torch.tensor(SKIN).expand(512, 512, 3).clone()

@@ -13,7 +13,8 @@ from headviz.geometry.camera import Camera
 from headviz.geometry.mesh import Mesh, vertex_normals
 from headviz.heads.model import HeadModel
 from headviz.heads.paint import PaintMaps, paint
-from headviz.render.shade import Light, render
+from headviz.render.light import Directional, Harmonics, Lighting
+from headviz.render.shade import render
 
 Rng = np.random.Generator
 
@@ -75,7 +76,7 @@ def random_camera(
     return Camera(rotation, translation, focal, torch.tensor([size / 2, size / 2]), size, size), yaw, pitch, roll
 
 
-def random_light(rng: Rng) -> Light:
+def random_light(rng: Rng) -> Lighting:
     """Soft light from everywhere plus one key light, in front more often than not, slightly tinted."""
     harmonics = torch.zeros(9, 3)
     tint = torch.as_tensor(rng.normal(1, 0.06, 3), dtype=torch.float32)
@@ -84,7 +85,8 @@ def random_light(rng: Rng) -> Light:
     harmonics[4:] = torch.as_tensor(rng.normal(0, 0.04, (5, 1)), dtype=torch.float32) * tint
     aim = torch.as_tensor([rng.normal(0, 0.7), rng.normal(0.4, 0.4), rng.uniform(0.2, 1)], dtype=torch.float32)
     color = torch.as_tensor(rng.normal(1, 0.06, 3), dtype=torch.float32) * float(rng.uniform(0.1, 0.9))
-    return Light(harmonics, torch.nn.functional.normalize(aim, dim=0), color, float(rng.uniform(0, 0.25)))
+    key = Directional(torch.nn.functional.normalize(aim, dim=0), color)
+    return Lighting((Harmonics(harmonics), key), gloss=float(rng.uniform(0, 0.25)))
 
 
 def random_background(rng: Rng, size: int) -> Float[Tensor, "s s 3"]:

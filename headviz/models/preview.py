@@ -14,7 +14,9 @@ from headviz.geometry.color import to_uint8
 from headviz.geometry.mesh import Mesh
 from headviz.geometry.sampling import sample_pixels
 from headviz.models.reconstruction import Reconstruction
-from headviz.render.shade import BACKGROUND, Light, headlight, render
+from headviz.render.light import Directional, Harmonics, Lighting, headlight
+from headviz.render.shade import render
+from headviz.render.surface import BACKGROUND
 
 SIDE = 420  #: pixels of each of the preview's pictures
 VIEWS = (("front", 0.0), ("three-quarter left", 0.8), ("right", -1.4))  #: name and yaw in radians
@@ -61,14 +63,12 @@ def _halved(picture: Float[Tensor, "h w 3"]) -> Float[Tensor, "g v 3"]:
     return torch.nn.functional.avg_pool2d(picture.permute(2, 0, 1)[None], 2)[0].permute(1, 2, 0)
 
 
-def _light_in_front(camera: Camera) -> Light:
+def _light_in_front(camera: Camera) -> Lighting:
     """The plain renders' light, turned with the camera so that what faces it is lit."""
-    light = headlight()
-    turned = light.direction @ camera.rotation
-    harmonics = light.harmonics.clone()
-    harmonics[1:4] = 0
+    (key,) = (source for source in headlight().sources if isinstance(source, Directional))
+    harmonics = torch.zeros(9, 3)
     harmonics[0] = 0.6
-    return replace(light, direction=turned, harmonics=harmonics)
+    return Lighting((Harmonics(harmonics), replace(key, direction=key.direction @ camera.rotation)))
 
 
 def overlay_picture(reconstruction: Reconstruction, side: int = 640) -> UInt8[np.ndarray, "s s 3"]:

@@ -14,8 +14,8 @@ from headviz.geometry.mesh import Mesh, vertex_normals
 from headviz.geometry.polygon import polygon_distance
 from headviz.geometry.sampling import sample_pixels
 from headviz.photo.atlas import Atlas
-from headviz.render.raster import embree_rasterize
-from headviz.render.shade import SKIN
+from headviz.render.raster import rasterize
+from headviz.render.surface import SKIN
 
 #: Regions that an atlas for textures needs.
 TEXTURE_REGIONS = (
@@ -181,7 +181,7 @@ def _depth_picture(
         camera.rotation, camera.translation, camera.focal * factor, (camera.center - low) * factor,
         max(1, round(float(high[0] - low[0]) * factor)), max(1, round(float(high[1] - low[1]) * factor)),
     )  # fmt: skip
-    depth = embree_rasterize(mesh.vertices, mesh.faces, window).depth
+    depth = rasterize(mesh.vertices, mesh.faces, window, backend="embree").depth
     # The farthest of a texel's neighbours, so that a border pixel does not hide what is beside it.
     finite = torch.where(depth.isinf(), 0.0, depth)
     widest = torch.nn.functional.max_pool2d(finite[None], 3, stride=1, padding=1)[0]

@@ -18,7 +18,8 @@ from headviz.geometry.trace import sphere_trace
 from headviz.geometry.trace_history import SphereTrace
 from headviz.render.colormap import viridis
 from headviz.render.cones import AskedOnce, TraceSettings, cone_starts
-from headviz.render.shade import BACKGROUND, SKIN, Light, headlight, irradiance
+from headviz.render.light import Lighting, headlight
+from headviz.render.surface import BACKGROUND, SKIN
 
 FOCAL = 3.0  #: of a camera that sees a whole box, in units of the picture's size
 FILLED = 0.47  #: how far the box reaches from the middle, in the same units
@@ -53,7 +54,7 @@ class TracedImage:
     colors: Float[Tensor, "h w 3"] | None = None
 
     def shaded(
-        self, light: Light | None = None, background: Float[Tensor, "h w 3"] | Float[Tensor, "3"] | None = None
+        self, light: Lighting | None = None, background: Float[Tensor, "h w 3"] | Float[Tensor, "3"] | None = None
     ) -> Float[Tensor, "h w 3"]:
         """The lit surface, linear RGB, shape (h, w, 3).
 
@@ -70,7 +71,9 @@ class TracedImage:
         color = torch.tensor(SKIN) if self.colors is None else self.colors[self.mask].to(normals)
         picture = torch.empty(*self.mask.shape, 3)
         picture[:] = torch.tensor(BACKGROUND) if background is None else background
-        picture[self.mask.cpu()] = color * irradiance(headlight() if light is None else light, normals)
+        points = self.trace.points.detach().reshape(*self.mask.shape, 3)[self.mask].to(normals)
+        light = (headlight() if light is None else light).to(normals)
+        picture[self.mask.cpu()] = color * light.irradiance(points, normals)
         return picture
 
     def step_picture(self, most: int | None = None) -> Float[Tensor, "h w 3"]:

@@ -11,7 +11,8 @@ from jaxtyping import Float, Shaped, UInt8
 from headviz.geometry.color import srgb_to_linear, to_uint8
 from headviz.geometry.mesh import Mesh, vertex_normals
 from headviz.render.colormap import viridis
-from headviz.render.shade import headlight, render
+from headviz.render.light import headlight
+from headviz.render.shade import render
 from headviz.viewers import look
 from headviz.viewers.picture import colormap, equal_axes, hexadecimal
 from headviz.viewers.reconstruction_record import moved_vertices, unjpeg

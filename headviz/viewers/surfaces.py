@@ -13,7 +13,8 @@ from jaxtyping import Float, Int, Shaped, UInt8
 from headviz.geometry.camera import Camera, look_at_head
 from headviz.geometry.color import to_uint8
 from headviz.geometry.mesh import Mesh, vertex_normals
-from headviz.render.shade import headlight, render
+from headviz.render.light import headlight
+from headviz.render.shade import render
 from headviz.viewers.picture import hexadecimal
 
 if TYPE_CHECKING:

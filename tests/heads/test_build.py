@@ -24,7 +24,7 @@ from headviz.heads.build import (
     variance_kept,
     with_regions,
 )
-from headviz.render.raster import embree_rasterize
+from headviz.render.raster import rasterize
 
 FLIP = torch.tensor([-1.0, 1.0, 1.0])
 MIRROR = torch.tensor([1, 0, 3, 2, 4, 5])  # two pairs and two vertices on the plane
@@ -121,7 +121,7 @@ def test_regions_survive_storage_as_bits(toy: HeadModel) -> None:
 
 def test_points_cast_back_from_a_picture_lie_where_they_were_projected_from(head: HeadModel) -> None:
     camera = look_at_head(focal=2.6, distance=0.9, size=256)
-    fragments = embree_rasterize(head.mean, head.faces, camera)
+    fragments = rasterize(head.mean, head.faces, camera)
     points = head.landmarks(head.mean)[[1, 4, 152, 61, 291, 10, 205, 425]]
     found = cast_back(head, fragments, camera.project(points), fill=False)
     # A pixel is 0.9 m / (2.6 · 256) = 1.4 mm wide; on the slope of a cheek that is a few millimetres.
@@ -130,7 +130,7 @@ def test_points_cast_back_from_a_picture_lie_where_they_were_projected_from(head
 
 def test_points_beside_the_head_are_missing_or_filled_from_nearby(head: HeadModel) -> None:
     camera = look_at_head(focal=2.6, distance=0.9, size=128)
-    fragments = embree_rasterize(head.mean, head.faces, camera)
+    fragments = rasterize(head.mean, head.faces, camera)
     corner = torch.tensor([[0.5, 0.5], [64.0, 64.0]])
     missing = cast_back(head, fragments, corner, fill=False)
     assert bool(missing[0].isnan().all())

@@ -23,7 +23,7 @@ from headviz.models.preview import (
     turned_picture,
 )
 from headviz.models.reconstruction import Reconstruction
-from headviz.render.shade import BACKGROUND
+from headviz.render.surface import BACKGROUND
 
 
 @pytest.fixture(scope="module")

@@ -12,17 +12,12 @@ from hypothesis import strategies as st
 from scipy.ndimage import map_coordinates
 from torch import Tensor
 
-from headviz.geometry.camera import Camera
+from headviz.geometry.camera import Camera, Cameras
 from headviz.geometry.mesh import Mesh
 from headviz.geometry.sampling import sample_pixels, sample_texture
-from headviz.render.shade import (
-    BACKGROUND,
-    SKIN,
-    Light,
-    headlight,
-    irradiance,
-    render,
-)
+from headviz.render.light import Directional, Harmonics, Lighting, headlight
+from headviz.render.shade import RenderSettings, render
+from headviz.render.surface import BACKGROUND, SKIN
 
 UP = torch.tensor([0.0, 0.0, 1.0])
 
@@ -41,11 +36,15 @@ def sphere(count: int) -> Tensor:
 
 def lit(
     harmonics: dict[int, float] | None = None, color: float = 0.0, direction: Tensor = UP, gloss: float = 0.0
-) -> Light:
+) -> Lighting:
     coefficients = torch.zeros(9, 3)
     for k, value in (harmonics or {}).items():
         coefficients[k] = value
-    return Light(coefficients, direction, torch.full((3,), color), gloss)
+    return Lighting((Harmonics(coefficients), Directional(direction, torch.full((3,), color))), gloss)
+
+
+def irradiance(light: Lighting, normals: Tensor) -> Tensor:
+    return light.irradiance(torch.zeros_like(normals), normals)
 
 
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (5, 7), (8, 3)])
@@ -227,13 +226,14 @@ def test_a_mesh_out_of_sight_leaves_the_background() -> None:
 
 
 def test_another_rasterizer_may_be_used() -> None:
-    from headviz.render.raster import Fragments
+    from headviz.render.fragments import Fragments
 
-    def nothing(vertices: Tensor, faces: Tensor, camera: Camera) -> Fragments:
-        empty = torch.full((camera.height, camera.width), -1)
-        return Fragments(empty, torch.zeros(*empty.shape, 3), torch.full(empty.shape, torch.inf))
+    def nothing(vertices: Tensor, faces: Tensor, cameras: Cameras) -> Fragments:
+        empty = torch.full((len(vertices), cameras.height, cameras.width), -1)
+        return Fragments(empty, torch.zeros(0, 3), torch.zeros(0))
 
-    assert bool((render(QUAD, CAMERA, rasterize=nothing).picture == torch.tensor(BACKGROUND)).all())
+    made = render(QUAD, CAMERA, settings=RenderSettings(backend=nothing))
+    assert bool((made.picture == torch.tensor(BACKGROUND)).all())
 
 
 def test_rendering_twice_gives_the_same_and_changes_nothing() -> None:
@@ -246,7 +246,8 @@ def test_rendering_twice_gives_the_same_and_changes_nothing() -> None:
 
 def test_the_headlight_comes_from_above_and_in_front() -> None:
     light = headlight()
-    assert float(light.direction.norm()) == pytest.approx(1, abs=1e-6)
+    (key,) = (source for source in light.sources if isinstance(source, Directional))
+    assert float(key.direction.norm()) == pytest.approx(1, abs=1e-6)
     below, above, front, back = irradiance(light, torch.tensor([[0, -1.0, 0], [0, 1.0, 0], [0, 0, 1.0], [0, 0, -1.0]]))
     assert float(above[0]) > float(below[0]) > 0
     assert float(front[0]) > float(back[0]) > 0

@@ -19,7 +19,8 @@ from headviz.geometry.trace import sphere_trace
 from headviz.geometry.trace_history import Status
 from headviz.render.colormap import viridis
 from headviz.render.cones import ConeField, TraceSettings, cone_starts
-from headviz.render.shade import BACKGROUND, SKIN, headlight, irradiance
+from headviz.render.light import headlight
+from headviz.render.surface import BACKGROUND, SKIN
 from headviz.render.traced import surface_normals, trace_camera
 from headviz.viewers.maps import colored
 
@@ -211,7 +212,8 @@ def test_shading_is_that_of_plain_renders() -> None:
     picture = image.shaded()
     assert picture.shape == (33, 33, 3)
     torch.testing.assert_close(picture[0, 0], torch.tensor(BACKGROUND))
-    lit = torch.tensor(SKIN) * irradiance(headlight(), image.normals[16, 16])
+    here = image.normals[16, 16][None]
+    lit = (torch.tensor(SKIN) * headlight().irradiance(torch.zeros(1, 3), here))[0]
     torch.testing.assert_close(picture[16, 16], lit)
     black = image.shaded(background=torch.zeros(3))
     assert bool((black[~image.mask] == 0).all())

@@ -19,7 +19,8 @@ from headviz.geometry.color import to_uint8
 from headviz.geometry.expression import parse_shape
 from headviz.geometry.mesh import Mesh, vertex_normals
 from headviz.models.reconstruction import Reconstruction
-from headviz.render.shade import headlight, render
+from headviz.render.light import headlight
+from headviz.render.shade import render
 from headviz.viewers import open_record, view_reconstruction
 from headviz.viewers.picture import picture_bytes
 from headviz.viewers.reconstruction import ReconstructionViewer
