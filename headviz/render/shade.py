@@ -149,13 +149,8 @@ def render(
         picture = _supersampled(meshes, cameras, light, background, replace(settings, backend=draw))
     else:
         picture = over(fragments, lit(surface, light, cameras), checked_background(background, cameras))
-    softened = None
-    if soft is not None:
-        points = cameras.to_camera(meshes.vertices)
-        front = points.detach()[..., 2] < 0
-        softened = soft_mask(cameras.to_pixels(points), front, meshes.faces, fragments.mask, soft)
-        softened = guarded(softened, "soft_mask", "it came in with the loss")
     picture = guarded(picture, "picture", "it came in with the loss")
+    softened = None if soft is None else _softened(surface, soft)
     history = explained(surface, light, soft, single=single) if record else None
     if not single:
         return Rendering(picture, surface, softened, history)
@@ -194,6 +189,14 @@ def checked_background(background: Tensor | None, cameras: Cameras) -> Tensor | 
         raise ShapeError(f"background should have shape (3,), {picture} or {(len(cameras), *picture)}; "
                          f"shape is {tuple(background.shape)}")  # fmt: skip
     return background
+
+
+def _softened(surface: MeshSurface, soft: SoftMask) -> Tensor:
+    points = surface.cameras.to_camera(surface.meshes.vertices)
+    front = points.detach()[..., 2] < 0
+    pixels = surface.cameras.to_pixels(points)
+    made = soft_mask(pixels, front, surface.meshes.faces, surface.pixels.mask, soft)
+    return guarded(made, "soft_mask", "it came in with the loss")
 
 
 def _supersampled(
