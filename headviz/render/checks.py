@@ -13,6 +13,7 @@ from headviz.geometry.mesh import face_normals
 from headviz.geometry.mesh_batch import MeshBatch
 from headviz.render.light import Lighting
 
+CAMERA = ("rotation", "translation", "focal", "center")
 SHOWN = 5  #: of many places, those that a message names
 
 
@@ -37,21 +38,40 @@ def check_scene(meshes: MeshBatch, cameras: Cameras, light: Lighting | None, *, 
         raise ShapeError(f"vertices should be float32 or float64; they are {like.dtype}")
     for name in ("texture", "colors", "normals", "uv", "faces", "uv_faces"):
         _check_place(name, getattr(meshes, name), like)
-    for name in ("rotation", "translation", "focal", "center"):
-        values = getattr(cameras, name)
-        _check_place(f"the cameras' {name}", values, like)
-        if not all_finite(values):
-            raise CameraError(f"the cameras' {name} should be finite; {_where(~torch.isfinite(values))}")
-    if not bool((cameras.focal > 0).all()):
-        raise CameraError(f"focal lengths should be positive; {_where(cameras.focal <= 0)}")
+    for name in CAMERA:
+        _check_place(f"the cameras' {name}", getattr(cameras, name), like)
+    check_cameras(cameras)
     for name in ("vertices", "texture", "colors", "normals"):
         values = getattr(meshes, name)
         if values is not None and not all_finite(values):
             raise MeshError(f"{name} should be finite; {_where(~torch.isfinite(values).all(-1))}")
-    if light is not None:
-        light.mapped(lambda name, values: _check_light(name, values, len(meshes)))
+    check_light(light, len(meshes))
     if strict:
         _check_strictly(meshes, cameras)
+
+
+def check_cameras(cameras: Cameras) -> None:
+    """Whether one can look through cameras.
+
+    Raises:
+        CameraError: their numbers are not finite, or a focal length is not positive.
+    """
+    for name in CAMERA:
+        values = getattr(cameras, name)
+        if not all_finite(values):
+            raise CameraError(f"the cameras' {name} should be finite; {_where(~torch.isfinite(values))}")
+    if not bool((cameras.focal > 0).all()):
+        raise CameraError(f"focal lengths should be positive; {_where(cameras.focal <= 0)}")
+
+
+def check_light(light: Lighting | None, count: int) -> None:
+    """Whether light can shine in a number of pictures.
+
+    Raises:
+        LightError: its numbers are not finite, or there are not as many as pictures.
+    """
+    if light is not None:
+        light.mapped(lambda name, values: _check_light(name, values, count))
 
 
 def all_finite(values: Tensor) -> bool:

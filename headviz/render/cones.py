@@ -37,6 +37,7 @@ class TraceSettings:
             one brings rays further and costs more steps of cones.
         cone_steps: moves of a cone; one that has not stopped by then is a valid start all the same.
         normals: whether normals are found, which takes one evaluation with gradient per hit.
+        colors: whether the field's own colours are asked for, where it has some.
     """
 
     max_steps: int = 128
@@ -47,6 +48,7 @@ class TraceSettings:
     cone_tolerance: float = 0.5
     cone_steps: int = 12
     normals: bool = True
+    colors: bool = True
 
     def __post_init__(self) -> None:
         sizes = (*self.blocks, 1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -26,35 +25,24 @@ BACKGROUND = (0.9216, 0.9131, 0.8879)
 TextureFilter = Literal["bilinear", "mipmap"]
 
 
-class Surface(ABC):
-    """What covered pixels see; all arrays have one row for each of them."""
+class Surface:
+    """What covered pixels see; all arrays have one row for each of them.
+
+    Attributes:
+        pixels: which they are.
+        points: in the world, metres, shape (p, 3).
+        depths: along the optical axis, metres, shape (p,).
+        normals: unit vectors out of the surface, shape (p, 3).
+        colors: of the surface without light, linear RGB, shape (p, 3).
+        uv: texture coordinates, shape (p, 2), where there are any.
+    """
 
     pixels: CoveredPixels
-
-    @property
-    @abstractmethod
-    def points(self) -> Float[Tensor, "p 3"]:
-        """In the world, metres."""
-
-    @property
-    @abstractmethod
-    def depths(self) -> Float[Tensor, " p"]:
-        """Along the optical axis, metres."""
-
-    @property
-    @abstractmethod
-    def normals(self) -> Float[Tensor, "p 3"]:
-        """Unit vectors out of the surface."""
-
-    @property
-    @abstractmethod
-    def colors(self) -> Float[Tensor, "p 3"]:
-        """Of the surface without light, linear RGB."""
-
-    @property
-    def uv(self) -> Float[Tensor, "p 2"] | None:
-        """Texture coordinates, where there are any."""
-        return None
+    points: Float[Tensor, "p 3"]
+    depths: Float[Tensor, " p"]
+    normals: Float[Tensor, "p 3"]
+    colors: Float[Tensor, "p 3"]
+    uv: Float[Tensor, "p 2"] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,27 +61,27 @@ class MeshSurface(Surface):
     texture_filter: TextureFilter = "bilinear"
 
     @cached_property
-    def points(self) -> Float[Tensor, "p 3"]:
+    def points(self) -> Float[Tensor, "p 3"]:  # type: ignore[override]
         """See :class:`Surface`."""
         return self.pixels.at(self.meshes.vertices, self.meshes.faces)
 
     @property
-    def depths(self) -> Float[Tensor, " p"]:
+    def depths(self) -> Float[Tensor, " p"]:  # type: ignore[override]
         """See :class:`Surface`."""
         return self.pixels.depths
 
     @cached_property
-    def normals(self) -> Float[Tensor, "p 3"]:
+    def normals(self) -> Float[Tensor, "p 3"]:  # type: ignore[override]
         """Interpolated between the vertices' normals."""
         return normalize(self.pixels.at(self.meshes.vertex_normals, self.meshes.faces), dim=-1)
 
     @cached_property
-    def uv(self) -> Float[Tensor, "p 2"] | None:
+    def uv(self) -> Float[Tensor, "p 2"] | None:  # type: ignore[override]
         """See :class:`Surface`."""
         return None if self.meshes.uv is None else self.pixels.at(self.meshes.uv, self.meshes.uv_index)
 
     @cached_property
-    def colors(self) -> Float[Tensor, "p 3"]:
+    def colors(self) -> Float[Tensor, "p 3"]:  # type: ignore[override]
         """The texture's if there is one, else the vertices', else plain skin."""
         meshes = self.meshes
         if meshes.texture is not None and self.uv is not None:

@@ -123,7 +123,7 @@ def trace_camera(
     hit = trace.hit
     size, points = start.shape, trace.points.detach()[hit]
     normals, source, spent = surface_normals(field, points, wanted=settings.normals)
-    paint = surface_colors(field, points)
+    paint = surface_colors(field, points) if settings.colors else None
     colors = None if paint is None else torch.zeros_like(trace.points).detach().index_put((hit,), paint.to(points))
     return TracedImage(
         depth=torch.where(hit, trace.t, torch.inf).reshape(size),
