@@ -19,6 +19,7 @@ from headviz.heads.data import (
     render_head,
 )
 from headviz.heads.paint import PaintMaps
+from headviz.render.light import Directional, Harmonics
 
 TARGET = torch.tensor([0.01, -0.02, 0.03])
 SEEDS = range(12)
@@ -77,8 +78,11 @@ def test_random_expressions_are_bounded_and_often_neutral(head: HeadModel) -> No
 @pytest.mark.parametrize("seed", SEEDS)
 def test_random_lights_and_backgrounds_are_sane(seed: int) -> None:
     light = random_light(np.random.default_rng(seed))
-    assert float(light.direction.norm()) == pytest.approx(1, abs=1e-5)
-    assert float(light.harmonics[0].min()) > 0.2
+    around, key = light.sources
+    assert isinstance(around, Harmonics)
+    assert isinstance(key, Directional)
+    assert float(key.direction.norm()) == pytest.approx(1, abs=1e-5)
+    assert float(around.coefficients[0].min()) > 0.2
     assert 0 <= light.gloss <= 0.25
     picture = random_background(np.random.default_rng(seed), 64)
     assert picture.shape == (64, 64, 3)
