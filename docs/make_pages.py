@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
 
 from headviz import assets, models, viewers
 from headviz.geometry import preset
 from headviz.heads.model import load_head
+from headviz.heads.paint import paint, paint_maps
 from headviz.photo.picture import load_picture
 from headviz.sculpt import Brush, Keypoint, SetKeypoints, Stroke
 from headviz.sculpt.files import start_named
@@ -35,6 +39,14 @@ def sculpted() -> Viewer:
     return viewers.view_sculpt(session, title="Sculpt a head")
 
 
+def rendering() -> Viewer:
+    """The packaged head, painted."""
+    head = load_head()
+    painted = paint(paint_maps(head, 512), np.random.default_rng(7))
+    mesh = replace(head.mesh(morphs=False), texture=painted.float())
+    return viewers.view_rendering(mesh, title="How a mesh becomes a picture")
+
+
 PAGES: dict[str, Callable[[], Viewer]] = {
     "ray": lambda: viewers.view_ray(preset("head"), title="One ray through the profile of a head"),
     "trace": lambda: viewers.view_trace(preset("head"), size=128, title="Every ray of a picture"),
@@ -43,6 +55,7 @@ PAGES: dict[str, Callable[[], Viewer]] = {
     "quadtree": lambda: viewers.view_quadtree(preset("head_profile"), title="Quadtree of a profile"),
     "octree": lambda: viewers.view_octree(preset("head"), resolution=32, title="Octree of a head"),
     "reconstruction": reconstruction,
+    "rendering": rendering,
     "sculpt": sculpted,
 }
 

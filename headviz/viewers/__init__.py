@@ -14,6 +14,7 @@ from headviz.viewers.ray import view_ray
 from headviz.viewers.reconstruction import view_reconstruction
 from headviz.viewers.record import Record
 from headviz.viewers.registry import open_record, register
+from headviz.viewers.rendering import view_rendering
 from headviz.viewers.sculpt import view_sculpt
 from headviz.viewers.squares import view_squares
 from headviz.viewers.trace import view_trace
@@ -32,6 +33,7 @@ __all__ = [
     "view_quadtree",
     "view_ray",
     "view_reconstruction",
+    "view_rendering",
     "view_sculpt",
     "view_squares",
     "view_trace",

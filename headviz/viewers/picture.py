@@ -55,12 +55,18 @@ def style(*, dark: bool = False) -> Iterator[None]:
         yield
 
 
-def figure_of(viewer: Viewer) -> Figure:
-    """The viewer's picture with its title above and its caption below; draw inside :func:`style`."""
+def figure_of(viewer: Viewer, *, rows: int = 0) -> Figure:
+    """The viewer's picture with its title above and its caption below; draw inside :func:`style`.
+
+    Args:
+        viewer: what is drawn.
+        rows: lines that there is room for below the picture, if the caption has fewer.
+    """
     from matplotlib.figure import Figure as MatplotlibFigure
 
     width, height = viewer.size
-    lines = textwrap.wrap(viewer.caption, int(width * 13))
+    lines = _lines(viewer)
+    lines += [""] * (rows - len(lines))
     head = _INCH_OF_HEAD if viewer.title else 0.12
     foot = _INCH_OF_LINE * len(lines) + 0.16
     whole = height + head + foot
@@ -75,8 +81,13 @@ def figure_of(viewer: Viewer) -> Figure:
     return figure
 
 
-def picture_bytes(viewer: Viewer, *, form: str = "png", dpi: float = 144, dark: bool = False) -> bytes:
-    """The picture as bytes of a PNG, SVG or PDF file.
+def _lines(viewer: Viewer) -> list[str]:
+    """The caption as the lines below the picture."""
+    return textwrap.wrap(viewer.caption, int(viewer.size[0] * 13))
+
+
+def picture_bytes(viewer: Viewer, *, form: str = "png", dpi: float = 144, dark: bool = False, rows: int = 0) -> bytes:
+    """The picture as bytes of a PNG, SVG or PDF file; ``rows`` as of :func:`figure_of`.
 
     Raises:
         MissingExtraError: matplotlib is not installed.
@@ -84,7 +95,7 @@ def picture_bytes(viewer: Viewer, *, form: str = "png", dpi: float = 144, dark: 
     out = io.BytesIO()
     with style(dark=dark):
         undated = {"Date": None} if form == "svg" else {"CreationDate": None} if form == "pdf" else {}
-        figure_of(viewer).savefig(out, format=form, dpi=dpi, metadata=undated)
+        figure_of(viewer, rows=rows).savefig(out, format=form, dpi=dpi, metadata=undated)
     return out.getvalue()
 
 
@@ -106,9 +117,11 @@ def write_picture(viewer: Viewer, path: Path | str, *, dpi: float = 144, dark: b
 def frames(viewer: Viewer, *, dpi: float = 96) -> Iterator[Image.Image]:
     """The pictures of all steps, of evenly chosen ones where there are very many; all of one size."""
     steps = np.unique(np.linspace(0, max(0, viewer.steps - 1), min(max(1, viewer.steps), _MOST_FRAMES)).round())
+    shown = [viewer.at(step=step) for step in steps.astype(int).tolist()]
+    rows = max(len(_lines(one)) for one in shown)  # the longest caption has room in every picture
     first: tuple[int, int] | None = None
-    for step in steps.astype(int).tolist():
-        drawn = Image.open(io.BytesIO(picture_bytes(viewer.at(step=step), dpi=dpi))).convert("RGB")
+    for one in shown:
+        drawn = Image.open(io.BytesIO(picture_bytes(one, dpi=dpi, rows=rows))).convert("RGB")
         first = first or (drawn.width - drawn.width % 2, drawn.height - drawn.height % 2)  # films want even sides
         canvas = Image.new("RGB", first, look.PAPER)
         canvas.paste(drawn, (0, 0))

@@ -14,6 +14,7 @@ from headviz.viewers.quadtree import QuadtreeViewer
 from headviz.viewers.ray import RayViewer
 from headviz.viewers.reconstruction import ReconstructionViewer
 from headviz.viewers.record import load
+from headviz.viewers.rendering import RenderingViewer
 from headviz.viewers.sculpt import SculptViewer
 from headviz.viewers.squares import SquaresViewer
 from headviz.viewers.trace import TraceViewer
@@ -26,6 +27,7 @@ KINDS: dict[str, type[Viewer]] = {
         MeshViewer,
         ObjViewer,
         ReconstructionViewer,
+        RenderingViewer,
         SquaresViewer,
         TraceViewer,
         OctreeViewer,

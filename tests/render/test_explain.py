@@ -102,23 +102,18 @@ def test_a_record_without_a_soft_mask_has_no_pairs() -> None:
     assert len(record.pair_first) == 64 * 64 + 1
 
 
-@pytest.mark.parametrize("made", ["skin", "texture", "colors"])
+@pytest.mark.parametrize("made", ["skin", "texture", "colors", "normals"])
 def test_a_gradient_image_is_what_the_backward_pass_gives(made: str) -> None:
     mesh = {
         "skin": BALL,
         "texture": textured(),
         "colors": replace(BALL, uv=None, uv_faces=None, colors=BALL.vertices * 4 + 0.5),
+        "normals": replace(textured(), normals=BALL.vertices / 0.1),
     }[made]
     soft = SoftMask()
-    plain = render(mesh, CAMERA, soft=soft)
-    assert plain.soft_mask is not None
-    edge = ((plain.soft_mask > 0.2) & (plain.soft_mask < 0.8)).nonzero()[5]
-    silhouette = CAMERA.project(mesh.vertices) - edge.flip(0)
-    vertex = int(silhouette.norm(dim=1).argmin())
-    found = gradient_image(mesh, CAMERA, vertex, light=LIT, soft=soft)
     double = MeshBatch.of(mesh)
     double = replace(
-        double, **{name: getattr(double, name).double() for name in ("vertices", "uv", "texture", "colors")
+        double, **{name: getattr(double, name).double() for name in ("vertices", "uv", "texture", "colors", "normals")
                    if getattr(double, name) is not None},
     )  # fmt: skip
     leaf = double.vertices.clone().requires_grad_()
@@ -129,6 +124,11 @@ def test_a_gradient_image_is_what_the_backward_pass_gives(made: str) -> None:
     settings = RenderSettings(backend="embree")
     drawn = render(replace(double, vertices=leaf), cameras, light=LIT, soft=soft, settings=settings)
     assert drawn.soft_mask is not None
+    slopes = [
+        torch.autograd.grad(values.sum(), leaf, retain_graph=True)[0] for values in (drawn.picture, drawn.soft_mask)
+    ]
+    vertex = int(torch.minimum(*(slope[0].norm(dim=1) / slope.norm() for slope in slopes)).argmax())  # changes both
+    found = gradient_image(mesh, CAMERA, vertex, light=LIT, soft=soft)
     strongest = found.picture.abs().amax((2, 3)).flatten().topk(3).indices.tolist()
     for pixel in strongest:
         row, column = divmod(pixel, 64)
@@ -161,3 +161,10 @@ def test_the_head_is_explained() -> None:
     assert drawn.record is not None
     assert int(drawn.record.coverage.sum()) == int(drawn.mask.sum())
     assert int(drawn.record.layers.max()) >= 4
+
+
+def test_a_mesh_out_of_sight_is_explained_as_well() -> None:
+    drawn = render(replace(BALL, vertices=BALL.vertices + 50), CAMERA, light=LIT, soft=SoftMask(), record=True)
+    assert drawn.record is not None
+    assert not bool(drawn.record.layers.any())
+    assert len(drawn.record.pair_face) == 0

@@ -11,7 +11,7 @@ import torch
 
 from headviz import viewers
 from headviz.errors import OptionError
-from headviz.geometry import preset
+from headviz.geometry import extract_surface, preset
 from headviz.viewers import State, Viewer
 
 
@@ -93,6 +93,7 @@ def shown() -> list[Viewer]:
         viewers.view_cubes(ball, resolution=4),
         viewers.view_octree(ball, resolution=8),
         viewers.view_quadtree(ball, resolution=8),
+        viewers.view_rendering(extract_surface(ball, resolution=8).mesh),
     ]
 
 

@@ -28,6 +28,7 @@ MAKE: dict[str, Callable[[], Viewer]] = {
     "cubes": lambda: viewers.view_cubes(SHAPE, resolution=8).at(step=5),
     "octree": lambda: viewers.view_octree(SHAPE, resolution=8).at(step=1),
     "ray": lambda: viewers.view_ray(SHAPE, samples=48).at(step=1),
+    "rendering": lambda: viewers.view_rendering(extract_surface(SHAPE, resolution=12).mesh).at(step=1),
 }
 
 #: Opens a real window, types the keys argv[2:] into it, and prints the step after each; keeps a picture in argv[1].

@@ -19,6 +19,7 @@ import obj from "./obj.js";
 import octree from "./octree.js";
 import quadtree from "./quadtree.js";
 import reconstruction from "./reconstruction.js";
+import rendering from "./rendering.js";
 import sculpt from "./sculpt.js";
 import squares from "./squares.js";
 import trace from "./trace.js";
@@ -34,7 +35,7 @@ const THREE = {
 /** What a viewer of another package may use. */
 const TOOLKIT = { h, count, length, number, COLOR, greyOf, painted, scaleOf, discard, linesOf, surfaceOf, THREE };
 
-const VIEWERS = new Map([cubes, mesh, obj, octree, quadtree, ray, reconstruction, sculpt, squares, trace].map((viewer) => [viewer.kind, viewer]));
+const VIEWERS = new Map([cubes, mesh, obj, octree, quadtree, ray, reconstruction, rendering, sculpt, squares, trace].map((viewer) => [viewer.kind, viewer]));
 
 /**
  * Adds a viewer from the text of an ES module whose default export is `(toolkit) => viewer`; see docs/add-a-viewer.md.

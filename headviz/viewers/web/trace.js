@@ -3,6 +3,7 @@
 import { h } from "./core/dom.js";
 import { length, number } from "./core/format.js";
 import { COLOR, INK, PAPER } from "./core/look.js";
+import { pixelTicks } from "./core/plane.js";
 import { Maps, mapsOf } from "./trace_maps.js";
 import { kept, looksOf, numbersOf, project } from "./trace_ray.js";
 import { TraceScene } from "./trace_scene.js";
@@ -36,9 +37,6 @@ export function update(record, state, changes) {
   return next;
 }
 
-/** Ticks only at whole pixels of the picture; rows run downwards. */
-const pixelText = (size, sign) => (value) => (Number.isInteger(value) && value * sign >= 0 && value * sign <= size ? String(value * sign) : null);
-
 class TracePicture {
   constructor(shell, record) {
     Object.assign(this, { shell, record });
@@ -46,7 +44,7 @@ class TracePicture {
     this.maps = new Maps(record);
     this.plane = shell.plane({
       label: `Picture of ${width} × ${height} rays. ${HINT}`, box: [0, -height, width, 0], axes: ["column", "row"], unit: "pixels",
-      format: [pixelText(width, 1), pixelText(height, -1)], paint: (plane) => this.#paint(plane),
+      format: [pixelTicks(width, 1), pixelTicks(height, -1)], paint: (plane) => this.#paint(plane),
     });
     this.explanation = h("div", { style: "min-height: 58px" });
     this.plane.element.append(this.explanation);

@@ -295,6 +295,9 @@ export class Plane extends Marks {
 /** A number as it stands at a tick. */
 const tickText = (value) => number(value, 4);
 
+/** Ticks only at whole pixels of a picture's side; with sign −1 for rows, which run downwards from 0. */
+export const pixelTicks = (size, sign) => (value) => (Number.isInteger(value) && value * sign >= 0 && value * sign <= size ? String(value * sign) : null);
+
 /** Round values between two numbers, about `wanted` of them. */
 export function ticks(low, high, wanted) {
   const rough = (high - low) / Math.max(1, wanted);
