@@ -70,9 +70,11 @@ html_theme_options = {
 
 
 def mend(_app: Sphinx, _kind: str, _name: str, _object: object, _options: object, lines: list[str]) -> None:
-    """Say in reStructuredText what docstrings mean: ``|f|`` is no substitution, ``width, height:`` two attributes."""
+    """Say in reStructuredText what docstrings mean: ``|f|`` is no substitution, ``width, height:`` two names."""
     for number, line in enumerate(lines):
         line = re.sub(r"^(:ivar \w+), (?=\w+:)", r"\1,", line)  # else the first name is taken for a type
+        if line.startswith(":vartype"):
+            line = line.replace("*", r"\*")  # of shapes, such as *b h w
         parts = re.split(r"(`[^`]*`)", line)  # literals are at the odd places
         lines[number] = "".join(
             part if odd else part.replace("|", r"\|") for odd, part in zip(cycle((0, 1)), parts, strict=False)
