@@ -65,13 +65,11 @@ def fit(*, steps: int = 120, size: int = 256, texels: int = 384, seed: int = 2) 
     light = headlight()
     wanted = render(head, cameras, light=light, settings=TRUE).picture
     texture = torch.full_like(truth[None], GREY).requires_grad_()
-    optimizer = torch.optim.Adam([texture], lr=0.03, betas=(0.8, 0.95))
+    optimizer = torch.optim.Adam([texture], lr=0.03, betas=(0.8, 0.95), eps=3e-6)
     losses = []
     for step in range(steps):
         some = torch.arange(step % 2, 8, 2)
-        views = Cameras(cameras.rotation[some], cameras.translation[some], cameras.focal[some], cameras.center[some],
-                        size, size)  # fmt: skip
-        drawn = render(replace(head, texture=texture), views, light=light, settings=FITTED)
+        drawn = render(replace(head, texture=texture), cameras.select(some), light=light, settings=FITTED)
         loss = (drawn.picture - wanted[some]).abs()[drawn.mask].mean()
         optimizer.zero_grad()
         loss.backward()

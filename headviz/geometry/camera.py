@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from headviz.errors import ShapeError
@@ -143,19 +143,19 @@ class Cameras:
             focal: focal lengths in units of the pictures' size.
             size: width and height, pixels.
         """
-        given = [value if isinstance(value, Tensor) else torch.tensor(value) for value in (yaw, pitch, distance, focal)]
-        point = target if isinstance(target, Tensor) else torch.tensor(target)
-        dtype = torch.get_default_dtype()
-        for value in (*given, point):
+        tensors = [value for value in (yaw, pitch, distance, focal, target) if isinstance(value, Tensor)]
+        dtype, device = torch.get_default_dtype(), tensors[0].device if tensors else None
+        for value in tensors:
             dtype = torch.promote_types(dtype, value.dtype)
-        turned, raised, away, length, *_ = torch.broadcast_tensors(
-            *(value.to(dtype) for value in given), point.new_zeros(point.shape[:-1] or (1,), dtype=dtype)
+        *given, point = (
+            torch.as_tensor(value, dtype=dtype, device=device) for value in (yaw, pitch, distance, focal, target)
         )
+        turned, raised, away, length, *_ = torch.broadcast_tensors(*given, point.new_zeros(point.shape[:-1] or (1,)))
         cy, sy, cp, sp, zero = turned.cos(), turned.sin(), raised.cos(), raised.sin(), torch.zeros_like(turned)
         forward = torch.stack([sy * cp, sp, cy * cp], -1)  # from the target to the camera
         right = torch.stack([cy, zero, -sy], -1)
         rotation = torch.stack([right, torch.linalg.cross(forward, right), forward], -2)
-        position = point.to(dtype) + away[:, None] * forward
+        position = point + away[:, None] * forward
         translation = -(rotation @ position[..., None])[..., 0]
         center = turned.new_full((len(turned), 2), size / 2)
         return cls(rotation, translation, length * size, center, size, size)
@@ -166,8 +166,15 @@ class Cameras:
     def __getitem__(self, index: int) -> Camera:
         """One of them; its focal length is a plain number, without gradient."""
         return Camera(
-            self.rotation[index], self.translation[index], float(self.focal[index]), self.center[index],
+            self.rotation[index], self.translation[index], float(self.focal[index].detach()), self.center[index],
             self.width, self.height,
+        )  # fmt: skip
+
+    def select(self, index: Int[Tensor, " k"]) -> Cameras:
+        """Some of them, by their numbers, as often as these occur."""
+        return replace(
+            self, rotation=self.rotation[index], translation=self.translation[index], focal=self.focal[index],
+            center=self.center[index],
         )  # fmt: skip
 
     def to_camera(self, points: Float[Tensor, "#b n 3"]) -> Float[Tensor, "b n 3"]:
@@ -179,8 +186,9 @@ class Cameras:
         return self.to_pixels(self.to_camera(points))
 
     def to_pixels(self, points: Float[Tensor, "b n 3"]) -> Float[Tensor, "b n 2"]:
-        """Pixel positions (u, v) of points in the cameras' frames."""
-        scale = self.focal[:, None, None] / -points[..., 2:]
+        """Pixel positions (u, v) of points in the cameras' frames; in a camera's plane finite, but without meaning."""
+        depth = -points[..., 2:]
+        scale = self.focal[:, None, None] / torch.where(depth == 0, 1.0, depth)
         return self.center[:, None] + points[..., :2] * scale * points.new_tensor([1.0, -1.0])
 
     @property
@@ -203,10 +211,7 @@ class Cameras:
 
     def repeated(self, count: int) -> Cameras:
         """All cameras ``count`` times in a row: a, b, a, b, …"""
-        return replace(
-            self, rotation=self.rotation.repeat(count, 1, 1), translation=self.translation.repeat(count, 1),
-            focal=self.focal.repeat(count), center=self.center.repeat(count, 1),
-        )  # fmt: skip
+        return self.select(torch.arange(len(self), device=self.focal.device).repeat(count))
 
 
 def look_at_head(

@@ -78,7 +78,7 @@ class MeshBatch:
         """One or several meshes as a batch; faces and texture coordinates are those of the first.
 
         Raises:
-            ShapeError: meshes have other faces, or only some have a texture, colours or normals.
+            ShapeError: meshes have other faces, not as many vertices, or only some a texture, colours or normals.
         """
         some = [meshes] if isinstance(meshes, Mesh) else list(meshes)
         if not some:
@@ -87,6 +87,9 @@ class MeshBatch:
         for place, mesh in enumerate(some[1:], 1):
             if mesh.faces is not first.faces and not torch.equal(mesh.faces, first.faces):
                 raise ShapeError(f"meshes of a batch should have the same faces; mesh {place} has others than mesh 0")
+            if len(mesh.vertices) != len(first.vertices):
+                raise ShapeError(f"meshes of a batch should have as many vertices; mesh {place} has "
+                                 f"{len(mesh.vertices)}, mesh 0 has {len(first.vertices)}")  # fmt: skip
         return cls(
             torch.stack([mesh.vertices for mesh in some]), first.faces, first.uv, first.uv_faces,
             **{name: _stacked(name, [getattr(mesh, name) for mesh in some]) for name in STACKED},
@@ -103,7 +106,10 @@ class MeshBatch:
     @cached_property
     def vertex_normals(self) -> Float[Tensor, "_ n 3"]:
         """The given normals, else the area-weighted mean of the faces around each vertex, shape (b or 1, n, 3)."""
-        return vertex_normals(self.vertices, self.faces) if self.normals is None else self.normals
+        if self.normals is not None:
+            return self.normals
+        found = vertex_normals(self.vertices, self.faces)
+        return torch.where((found == 0).all(-1, keepdim=True), 0.0, found)  # 0 without gradient, which would be 1e20
 
     def seen_from(self, count: int) -> MeshBatch:
         """Every mesh ``count`` times in a row: a, a, b, b, …; with ``cameras.repeated(b)`` these are all pairs.

@@ -28,8 +28,8 @@ def check_scene(meshes: MeshBatch, cameras: Cameras, light: Lighting | None, *, 
 
     Raises:
         ShapeError: precision or device differ.
-        MeshError: vertices, texture or colours are not finite; with ``strict``, also faces without area and vertices
-            behind a camera.
+        MeshError: vertices, texture, its coordinates or colours are not finite; with ``strict``, also faces without
+            area and vertices behind a camera.
         CameraError: a camera's numbers are not finite, or its focal length is not positive.
         LightError: numbers of the light are not finite, or there are not as many as pictures.
     """
@@ -41,7 +41,7 @@ def check_scene(meshes: MeshBatch, cameras: Cameras, light: Lighting | None, *, 
     for name in CAMERA:
         _check_place(f"the cameras' {name}", getattr(cameras, name), like)
     check_cameras(cameras)
-    for name in ("vertices", "texture", "colors", "normals"):
+    for name in ("vertices", "texture", "colors", "normals", "uv"):
         values = getattr(meshes, name)
         if values is not None and not all_finite(values):
             raise MeshError(f"{name} should be finite; {_where(~torch.isfinite(values).all(-1))}")
@@ -85,12 +85,17 @@ def _check_light(name: str, values: Tensor, count: int) -> Tensor:
         raise LightError(f"the light's {name} should be one or {count}, as pictures; there are {len(values)}")
     if not all_finite(values):
         raise LightError(f"the light's {name} should be finite; {_where(~torch.isfinite(values))}")
+    if name == "direction" and not bool((values != 0).any(-1).all()):
+        raise LightError(f"the light's direction should have a length; {values.tolist()} has none")
     return values
 
 
 def _check_strictly(meshes: MeshBatch, cameras: Cameras) -> None:
     with torch.no_grad():
-        flat = face_normals(meshes.vertices, meshes.faces).square().sum(-1) == 0
+        a, b, c = (meshes.vertices[:, corner] for corner in meshes.faces.T)
+        sides = (b - a).norm(dim=-1) * (c - a).norm(dim=-1)
+        area = face_normals(meshes.vertices, meshes.faces).norm(dim=-1)
+        flat = area <= 4 * torch.finfo(area.dtype).eps * sides  # cross products of parallel sides are rounded, too
         if bool(flat.any()):
             raise MeshError(f"faces should have an area; {_where(flat)}")
         behind = cameras.to_camera(meshes.vertices)[..., 2] >= 0

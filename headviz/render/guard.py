@@ -18,6 +18,8 @@ from headviz.render.light import Lighting
 def guarded(values: Tensor, name: str, source: str) -> Tensor:
     """The same values; a gradient that is not finite raises an error on its way through.
 
+    Without gradients at all where they are off: what is computed from the values later has none, either.
+
     Args:
         values: a result, or an argument, of a rendering.
         name: what it is called, for the message.
@@ -26,8 +28,10 @@ def guarded(values: Tensor, name: str, source: str) -> Tensor:
     Raises:
         GradientError: in the backward pass.
     """
-    if not (torch.is_grad_enabled() and values.requires_grad):
+    if not values.requires_grad:
         return values
+    if not torch.is_grad_enabled():
+        return values.detach()
     made: Tensor = _Guard.apply(values, name, source)  # type: ignore[no-untyped-call]
     return made
 
@@ -35,18 +39,17 @@ def guarded(values: Tensor, name: str, source: str) -> Tensor:
 def guarded_scene(
     meshes: MeshBatch, cameras: Cameras, light: Lighting | None
 ) -> tuple[MeshBatch, Cameras, Lighting | None]:
-    """The same scene; what a rendering adds to its gradients is looked at."""
-    if not torch.is_grad_enabled():
-        return meshes, cameras, light
-    why = "what came in was finite, so a face may be seen from its edge, or a vertex lie in the camera's plane"
+    """The same scene; what a rendering adds to its gradients is looked at. Where gradients are off, it has none."""
+    why = "what came in was finite, so a face may be seen from its edge, or a vertex lie almost in the camera's plane"
 
     def watched(thing: Any, names: tuple[str, ...]) -> Any:
         given = {name: getattr(thing, name) for name in names}
         needed = {name: values for name, values in given.items() if values is not None and values.requires_grad}
-        return replace(thing, **{name: guarded(values, name, why) for name, values in needed.items()})
+        changed = {name: guarded(values, name, why) for name, values in needed.items()}
+        return replace(thing, **changed) if changed else thing
 
     return (
-        watched(meshes, ("vertices", "texture", "colors", "normals")),
+        watched(meshes, ("vertices", "texture", "colors", "normals", "uv")),
         watched(cameras, ("rotation", "translation", "focal", "center")),
         None if light is None else light.mapped(lambda name, values: guarded(values, f"the light's {name}", why)),
     )
@@ -58,7 +61,7 @@ class _Guard(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, values: Tensor, name: str, source: str) -> Tensor:
         ctx.name, ctx.source = name, source
-        return values.view_as(values)
+        return values.detach()  # not a view, for whoever gets it may change it in place
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:

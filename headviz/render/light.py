@@ -173,6 +173,8 @@ class Lighting:
             raise OptionError(f"model should be 'blinn-phong' or 'phong'; it is {self.model!r}")
         if not self.shininess > 0:
             raise OptionError(f"shininess should be positive; it is {self.shininess}")
+        if isinstance(self.gloss, Tensor) and self.gloss.ndim > 1:
+            raise ShapeError(f"gloss should have shape () or (b,); shape is {tuple(self.gloss.shape)}")
 
     def irradiance(
         self, points: Float[Tensor, "p 3"], normals: Float[Tensor, "p 3"], picture: Int[Tensor, " p"] | None = None
@@ -216,12 +218,12 @@ class Lighting:
             if beam is None:
                 continue
             toward, color = beam
+            cosine = (normals * toward).sum(-1, keepdim=True)
             if self.model == "phong":
-                cosine = (normals * toward).sum(-1, keepdim=True)
                 found = ((2 * cosine * normals - toward) * view).sum(-1)
-                found = torch.where(cosine[..., 0] > 0, found, 0.0)
             else:
                 found = (normals * normalize(view + toward, dim=-1)).sum(-1)
+            found = torch.where(cosine[..., 0] > 0, found, 0.0)  # no light arrives from behind the surface
             total = total + (found.clamp(min=0) ** self.shininess)[..., None] * color
         gloss = self.gloss
         if isinstance(gloss, Tensor):

@@ -11,10 +11,12 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from headviz.errors import OptionError
+from headviz.errors import OptionError, ShapeError
 from headviz.geometry.camera import Camera, Cameras
+from headviz.geometry.mesh_batch import MeshBatch
 from headviz.geometry.threads import share_out
 from headviz.render import raster_torch
+from headviz.render.checks import check_scene
 from headviz.render.fragments import Fragments, fragments_of
 
 
@@ -63,7 +65,11 @@ def find_by_scan_lines(
 
 
 def find_by_embree(points: Float[Tensor, "b n 3"], faces: Int[Tensor, "m 3"], cameras: Cameras) -> Int[Tensor, "b h w"]:
-    """The nearest face at every pixel by rays of Embree (https://www.embree.org, through ``embreex``); CPU only."""
+    """The nearest face at every pixel by rays of Embree (https://www.embree.org, through ``embreex``); CPU only.
+
+    In float32 at any precision. Other than the other two it may see nothing, or what is behind, at a pixel whose centre
+    is the picture of a mesh's edge or corner to the last bit.
+    """
     columns, rows = (values.float() for values in cameras.image_plane())
     found = torch.full((len(points), cameras.height, cameras.width), -1)
     for k, some in enumerate(points.float()):
@@ -174,9 +180,16 @@ def rasterize(
 
     Raises:
         OptionError: there is no such backend.
+        MeshError, CameraError, ShapeError: as of :func:`~headviz.render.shade.render`.
     """
     made = rasterizer(backend, vertices.device, single=isinstance(camera, Camera))
-    if isinstance(camera, Cameras):
-        return made(vertices, faces, camera)
-    batch = made(vertices[None], faces, Cameras.of(camera))
-    return Fragments(batch.face[0], batch.weights, batch.depths)
+    several = isinstance(camera, Cameras)
+    cameras = camera if isinstance(camera, Cameras) else Cameras.of(camera)
+    meshes = MeshBatch(vertices if several else vertices[None], faces)
+    if len(meshes) not in {1, len(cameras)}:
+        raise ShapeError(
+            f"there should be as many meshes as cameras, or one; there are {len(meshes)} and {len(cameras)}"
+        )
+    check_scene(meshes, cameras, None)
+    batch = made(meshes.vertices, faces, cameras)
+    return batch if several else Fragments(batch.face[0], batch.weights, batch.depths)

@@ -13,18 +13,18 @@ import numpy as np
 
 from headviz.geometry.compiling import compiled
 
-SLACK = 0.01  #: pixels
+SLACK = 0.01  #: pixels by which a face's box is larger than the face, for rounding
 
 whole = partial(compiled, nogil=True, error_model="numpy")
 
 
 @whole
 @no_type_check
-def _within(low, high, first, last):
-    """First and last + 1 of the pixels whose centre is between two positions, a little widened for rounding."""
-    low, high = low - 0.5 - SLACK, high - 0.5 + SLACK
-    begin = first if low <= first else last if low >= last else int(np.ceil(low))
-    end = last if high >= last - 1 else first if high < first else int(high) + 1
+def within(low, high, first, last):
+    """First and last + 1 of the pixels whose centre is between two positions; NaN is no limit."""
+    low, high = low - 0.5, high - 0.5
+    begin = last if low >= last else int(np.ceil(low)) if low > first else first
+    end = first if high < first else int(high) + 1 if high < last - 1 else last
     return begin, end
 
 
@@ -54,10 +54,10 @@ def cover(mesh, plane, out, first, last):
         if zi > 0 and zj > 0 and zk > 0:
             low = min(pixels[i, 0], pixels[j, 0], pixels[k, 0])
             high = max(pixels[i, 0], pixels[j, 0], pixels[k, 0])
-            left, right = _within(low, high, 0, width)
+            left, right = within(low - SLACK, high + SLACK, 0, width)
             low = min(pixels[i, 1], pixels[j, 1], pixels[k, 1])
             high = max(pixels[i, 1], pixels[j, 1], pixels[k, 1])
-            top, bottom = _within(low, high, first, last)
+            top, bottom = within(low - SLACK, high + SLACK, first, last)
         xi, xj, xk = points[i, 0], points[j, 0], points[k, 0]
         yi, yj, yk = points[i, 1], points[j, 1], points[k, 1]
         for v in range(top, bottom):

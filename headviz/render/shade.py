@@ -70,22 +70,23 @@ class Rendering:
     @property
     def depth(self) -> Float[Tensor, "*b h w"]:
         """Along the optical axis, metres; infinite beside the surface."""
-        return self.surface.pixels.spread(self.surface.depths, torch.inf)
+        return _watched(self.surface.pixels.spread(self.surface.depths, torch.inf), "depth")
 
     @property
     def normals(self) -> Float[Tensor, "*b h w 3"]:
         """Unit vectors in the world, 0 beside the surface."""
-        return self.surface.pixels.spread(self.surface.normals)
+        return _watched(self.surface.pixels.spread(self.surface.normals), "normals")
 
     @property
     def points(self) -> Float[Tensor, "*b h w 3"]:
         """What is seen, in the world, metres; 0 beside the surface."""
-        return self.surface.pixels.spread(self.surface.points)
+        return _watched(self.surface.pixels.spread(self.surface.points), "points")
 
     @property
     def uv(self) -> Float[Tensor, "*b h w 2"] | None:
         """Texture coordinates, 0 beside the surface; ``None`` for a surface that has none."""
-        return None if self.surface.uv is None else self.surface.pixels.spread(self.surface.uv)
+        uv = self.surface.uv
+        return None if uv is None else _watched(self.surface.pixels.spread(uv), "uv")
 
     @property
     def face(self) -> Int[Tensor, "*b h w"] | None:
@@ -149,13 +150,17 @@ def render(
         picture = _supersampled(meshes, cameras, light, background, replace(settings, backend=draw))
     else:
         picture = over(fragments, lit(surface, light, cameras), checked_background(background, cameras))
-    picture = guarded(picture, "picture", "it came in with the loss")
-    softened = None if soft is None else _softened(surface, soft)
+    softened = None if soft is None else _softened(surface, soft, single=single)
     history = explained(surface, light, soft, single=single) if record else None
-    if not single:
-        return Rendering(picture, surface, softened, history)
-    alone = replace(surface, pixels=Fragments(fragments.face[0], fragments.weights, fragments.depths))
-    return Rendering(picture[0], alone, None if softened is None else softened[0], history)
+    if single:
+        alone = Fragments(fragments.face[0], fragments.weights, fragments.depths)
+        surface, picture = replace(surface, pixels=alone), picture[0]
+    return Rendering(_watched(picture, "picture"), surface, softened, history)
+
+
+def _watched(values: Tensor, name: str) -> Tensor:
+    """A result of a rendering, whose gradient is looked at when it comes in."""
+    return guarded(values, name, "it came in with the loss")
 
 
 def paired(mesh: Mesh | MeshBatch, camera: Camera | Cameras) -> tuple[MeshBatch, Cameras]:
@@ -191,12 +196,12 @@ def checked_background(background: Tensor | None, cameras: Cameras) -> Tensor | 
     return background
 
 
-def _softened(surface: MeshSurface, soft: SoftMask) -> Tensor:
+def _softened(surface: MeshSurface, soft: SoftMask, *, single: bool) -> Tensor:
     points = surface.cameras.to_camera(surface.meshes.vertices)
     front = points.detach()[..., 2] < 0
     pixels = surface.cameras.to_pixels(points)
     made = soft_mask(pixels, front, surface.meshes.faces, surface.pixels.mask, soft)
-    return guarded(made, "soft_mask", "it came in with the loss")
+    return _watched(made[0] if single else made, "soft_mask")
 
 
 def _supersampled(

@@ -101,8 +101,8 @@ def contributions(
         near = far < margin**2
         pixel = (picture * size[0] + row) * size[1] + column
         rows.append((pixel[near], item[near] % count, far[near]))
-    empty = faces.new_zeros(0)
-    pixel, face, far = (torch.cat(parts) for parts in zip(*rows, (empty, empty, pixels.new_zeros(0)), strict=True))
+    none = torch.zeros(0, dtype=torch.int64, device=faces.device), pixels.reshape(-1)[:0]  # differentiable, too
+    pixel, face, far = (torch.cat(parts) for parts in zip(*rows, (none[0], *none), strict=True))
     order = torch.argsort(pixel, stable=True)
     far = far[order]
     return Contributions(pixel[order], face[order], far.clamp(min=LEAST).sqrt(), torch.exp(-far / square))

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import no_type_check
 
 import numpy as np
 
-from headviz.geometry.compiling import compiled
-
-whole = partial(compiled, nogil=True, error_model="numpy")
+from headviz.render.raster_compiled import whole, within
 
 
 @whole
@@ -40,24 +37,14 @@ def _nearest(x, y, pixels, a, b, zero, one):
 
 @whole
 @no_type_check
-def _within(low, high, first, last):
-    """First and last + 1 of the pixels whose centre is between two positions."""
-    low, high = low - 0.5, high - 0.5
-    begin = first if low <= first else last if low >= last else int(np.ceil(low))
-    end = last if high >= last - 1 else first if high < first else int(high) + 1
-    return begin, end
-
-
-@whole
-@no_type_check
 def _box(pixels, i, j, k, margin, table, first, last):
     """Columns and rows that a face's margin reaches; none where all of them are covered."""
     low = min(pixels[i, 0], pixels[j, 0], pixels[k, 0])
     high = max(pixels[i, 0], pixels[j, 0], pixels[k, 0])
-    left, right = _within(low - margin, high + margin, 0, table.shape[1] - 1)
+    left, right = within(low - margin, high + margin, 0, table.shape[1] - 1)
     low = min(pixels[i, 1], pixels[j, 1], pixels[k, 1])
     high = max(pixels[i, 1], pixels[j, 1], pixels[k, 1])
-    top, bottom = _within(low - margin, high + margin, first, last)
+    top, bottom = within(low - margin, high + margin, first, last)
     if left >= right or top >= bottom:
         return 0, 0, 0, 0
     free = table[bottom, right] - table[top, right] - table[bottom, left] + table[top, left]

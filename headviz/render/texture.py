@@ -12,15 +12,30 @@ from headviz.render.fragments import Fragments
 
 
 def mip_levels(textures: Float[Tensor, "b h w c"]) -> tuple[Float[Tensor, "b _h _w c"], ...]:
-    """Textures, halved by averaging until one texel is left along the shorter side; differentiable.
+    """Textures, halved by averaging until one texel is left; differentiable.
 
-    Source: L. Williams, "Pyramidal parametrics", SIGGRAPH 1983. An odd last row or column is averaged with none.
+    Source: L. Williams, "Pyramidal parametrics", SIGGRAPH 1983; for odd sizes, whose half is rounded down, S. Guthe and
+    P. Heckbert, "Non-power-of-two mipmapping", NVIDIA 2005.
     """
     levels = [textures]
-    while min(levels[-1].shape[1:3]) > 1:
-        planes = levels[-1].permute(0, 3, 1, 2)
-        levels.append(torch.nn.functional.avg_pool2d(planes, 2, ceil_mode=True).permute(0, 2, 3, 1))
+    while max(levels[-1].shape[1:3]) > 1:
+        levels.append(_halved(_halved(levels[-1], 1), 2))
     return tuple(levels)
+
+
+def _halved(values: Tensor, axis: int) -> Tensor:
+    """Half as many means of two along an axis; for an odd size of three, the outer ones as far as they are inside."""
+    size, half = values.shape[axis], values.shape[axis] // 2
+    if size == 1:
+        return values
+    first, second = values.narrow(axis, 0, 2 * half).unflatten(axis, (half, 2)).unbind(axis + 1)
+    if size == 2 * half:
+        mean: Tensor = (first + second) / 2
+        return mean
+    third = values.narrow(axis, 1, 2 * half).unflatten(axis, (half, 2)).select(axis + 1, 1)
+    share = (torch.arange(1, half + 1).to(values) / size).reshape(-1, *[1] * (values.ndim - axis - 1))
+    whole: Tensor = half / size * second + ((half + 1) / size - share) * first + share * third
+    return whole
 
 
 def sample_mip_mapped(
