@@ -39,7 +39,7 @@ lint: setup
 	$(BIN)/lint-imports --no-cache
 
 bench: setup
-	for name in photo trace extract viewers sculpt; do $(BIN)/python tests/benchmarks/$$name.py $(BENCH) || exit 1; done
+	for name in photo trace extract viewers sculpt render; do $(BIN)/python tests/benchmarks/$$name.py $(BENCH) || exit 1; done
 
 # docs/make_pages.py writes the live viewers that the pages show.
 docs: setup
