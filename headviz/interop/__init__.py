@@ -18,6 +18,7 @@ from headviz.interop.libraries import (
     pyvista_texture,
     to_open3d,
     to_pytorch3d,
+    to_pytorch3d_cameras,
     to_pyvista,
     to_trimesh,
 )
@@ -33,6 +34,7 @@ __all__ = [
     "pyvista_texture",
     "to_open3d",
     "to_pytorch3d",
+    "to_pytorch3d_cameras",
     "to_pyvista",
     "to_trimesh",
 ]

@@ -13,6 +13,7 @@ from PIL import Image
 
 from headviz.errors import MeshError, MissingExtraError, ShapeError
 from headviz.geometry.arrays import Array, array_of, linear_of, rgb_of, tensor_of, tensors_of, three_channels
+from headviz.geometry.camera import Camera, Cameras
 from headviz.geometry.color import from_uint8, linear_to_srgb, to_uint8
 from headviz.geometry.mesh import Mesh
 from headviz.geometry.seams import attributes_of, uv_of_corners, with_attributes
@@ -277,6 +278,28 @@ def to_pytorch3d(mesh: Mesh) -> Any:
         textures = renderer.TexturesVertex([mesh.colors])
     normals = None if mesh.normals is None else [mesh.normals]
     return structures.Meshes([mesh.vertices], [mesh.faces], textures, verts_normals=normals)
+
+
+def to_pytorch3d_cameras(cameras: Camera | Cameras) -> Any:
+    """A ``pytorch3d.renderer.PerspectiveCameras`` in pixels (``in_ndc=False``); gradients flow through.
+
+    PyTorch3D looks along +z with x to the left, and multiplies rows: p R + T. Its pixels are ours.
+
+    Raises:
+        MissingExtraError: pytorch3d is not installed.
+    """
+    renderer = _library("pytorch3d.renderer", "pytorch3d")
+    several = Cameras.of(cameras) if isinstance(cameras, Camera) else cameras
+    turned = several.rotation.new_tensor([-1.0, 1.0, -1.0])
+    return renderer.PerspectiveCameras(
+        R=several.rotation.mT * turned,
+        T=several.translation * turned,
+        focal_length=several.focal[:, None].expand(-1, 2),
+        principal_point=several.center,
+        image_size=torch.tensor([[several.height, several.width]]).expand(len(several), 2),
+        in_ndc=False,
+        device=several.rotation.device,
+    )
 
 
 def from_pytorch3d(meshes: Any) -> Mesh:

@@ -17,7 +17,9 @@ from headviz.render.fragments import Fragments
 def rasterize_by_pytorch3d(vertices: Float[Tensor, "b n 3"], faces: Int[Tensor, "m 3"], cameras: Cameras) -> Fragments:
     """Fragments as of :class:`~headviz.render.raster.Rasterizer`, by ``rasterize_meshes``.
 
-    PyTorch3D sees x to the left and y up, from −1 to 1 along the shorter side of the picture, and depths along +z.
+    A face that reaches behind a camera is not seen, other than by our own rasterizers: PyTorch3D drops it, or clips it
+    at a depth that would have to be known. It sees x to the left and y up, from −1 to 1 along the shorter side of the
+    picture, and depths along +z.
 
     Raises:
         MissingExtraError: PyTorch3D is not installed.

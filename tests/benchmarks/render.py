@@ -3,12 +3,13 @@
 ``python tests/benchmarks/render.py`` prints a table, ``--json`` one JSON object as the last line. PyTorch3D runs in the
 environment of ``make test-pytorch3d`` and answers one step at a time, in turns with ours; where that environment is not
 there, a row says so. Comparisons are of medians. What is held to a limit, and parts and growth, are medians, over the
-half of the turns in which most of two cores was free, of the fastest in each turn; a row tells how much was free. ``--quick`` leaves out growth, first calls and memory.
-``--plot FILE`` also draws the growth.
+half of the turns in which most of two cores was free, of the fastest in each turn; a row tells how much was free.
+``--quick`` leaves out growth, first calls and memory. ``--plot FILE`` also draws the growth.
 
 A step is what a network's training needs: picture and soft mask, a loss of both, gradients at vertices and texture; of
-the packaged head (8,944 faces) with a 512² texture in Phong's light. PyTorch's threads go to sleep at once where
-GOMP_SPINCOUNT is set, as ``make test`` sets it; a row tells what a step takes when they do not.
+the packaged head (8,944 faces) with a 512² texture in Phong's light. PyTorch's threads go to sleep at once, ours
+and the peer's, for GOMP_SPINCOUNT is 0 unless it is set: where they stay awake for each other, as a row has it, a step
+takes twice as long as soon as one of the cores is busy with something else.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-os.environ.setdefault("GOMP_SPINCOUNT", "2000")  # read when PyTorch is loaded
+os.environ.setdefault("GOMP_SPINCOUNT", "0")  # read when PyTorch is loaded
 
 import torch
 
@@ -140,7 +141,7 @@ def part_rows(scene: Scene, peer: Peer | None, folder: Path) -> list[Row]:
     for what in ("forward", "backward"):
         times[f"{what} of the step"] = in_turns({"": training_step(scene, 256)}, 5, part=what)[""]
     rows = [row(f"part at 256²: {name}", 1e3 * taken.calm, "ms", "", None) for name, taken in times.items()]
-    rows.append(open3d_row(scene))
+    rows += open3d_rows(scene)
     if peer is not None:
         request = {"task": "faces", "scene": saved(scene, folder, "head"), **seen_from(256)}
         taken = statistics.median([peer.seconds(**request) for _ in range(4)][1:])
@@ -148,12 +149,12 @@ def part_rows(scene: Scene, peer: Peer | None, folder: Path) -> list[Row]:
     return rows
 
 
-def open3d_row(scene: Scene) -> Row:
+def open3d_rows(scene: Scene) -> list[Row]:
     """Open3D's ray caster: a scene built, the rays of a picture, the faces that they meet."""
     try:
         import open3d as o3d
     except (ImportError, OSError) as error:  # OSError: a library of the system that it needs
-        return row(f"Open3D is not there ({type(error).__name__}): not measured", 0, "", "", None)
+        return [row(f"Open3D is not there ({type(error).__name__}): not measured", 0, "", "", None)]
     origin, directions = cameras(256)[0].rays()
     rays = o3d.core.Tensor(torch.cat([origin.expand_as(directions), directions], -1).numpy())
     vertices, faces = (o3d.core.Tensor(v.numpy()) for v in (scene.vertices, scene.faces.to(torch.int32)))
@@ -165,9 +166,8 @@ def open3d_row(scene: Scene) -> Row:
         return built[0].cast_rays(rays)["primitive_ids"].numpy()
 
     build = timed(lambda: ray_scene(scene.vertices, scene.faces))
-    times = in_turns({"open3d": timed(cast), "embree": build}, 5)
-    name = "part at 256²: faces, Open3D, its scene and rays; beside building Embree's scene alone"
-    return row(name, 1e3 * times["open3d"].calm, "ms", "", None, "embreex", 1e3 * times["embree"].calm)
+    times = in_turns({"faces alone, Open3D": timed(cast), "Embree's scene alone, without rays": build}, 5)
+    return [row(f"part at 256²: {name}", 1e3 * taken.calm, "ms", "", None) for name, taken in times.items()]
 
 
 def batch_rows(scene: Scene) -> list[Row]:
@@ -219,13 +219,13 @@ def process_rows() -> list[Row]:
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         for when, runs in (("nothing compiled yet", 1), ("compiled before", 5)):
-            found = [alone(256, 1, NUMBA_CACHE_DIR=folder, GOMP_SPINCOUNT="2000") for _ in range(runs)]
+            found = [alone(256, 1, NUMBA_CACHE_DIR=folder, GOMP_SPINCOUNT="0") for _ in range(runs)]
             first = statistics.median(each[1] for each in found)
             rows.append(row(f"first step of a process, 256², {when}", first, "s", "", None))
     awake = 1e3 * statistics.median(alone(256, 1)[2] for _ in range(3))
     rows.append(row("step, 256², PyTorch's threads staying awake (no GOMP_SPINCOUNT)", awake, "ms", "", None))
     for size, count in ((256, 1), (64, 16), (256, 16)):
-        grown = statistics.median(alone(size, count, GOMP_SPINCOUNT="2000")[3] for _ in range(3))
+        grown = statistics.median(alone(size, count, GOMP_SPINCOUNT="0")[3] for _ in range(3))
         heads = "a head" if count == 1 else f"{count} heads"
         rows.append(
             row(f"memory of steps, {heads} at {size}²: growth of the process at its peak", grown, "MB", "", None)

@@ -13,6 +13,7 @@ from render_scene import head_with, in_turns, saved, seen_from, training_step
 
 SIZES = (64, 128, 256, 512, 1024)
 FACTORS = (1 / 16, 1 / 4, 1, 4, 16)  #: of the packaged head's 8,944 faces
+MIDDLE = 8944  #: faces of the packaged head
 PEER = ((64, 1), (128, 1), (256, 1), (128, 1 / 16), (128, 1 / 4))  #: sizes and factors that PyTorch3D is asked for
 
 
@@ -101,21 +102,24 @@ def growth_rows(peer: Peer | None, folder: Path, turns: int) -> tuple[list[Row],
     rows.append(row("growth: fit, per 100,000 faces", 1e5 * fit.per_face, "ms", "", None))
     rows.append(row("growth: fit, per million pixels and 100,000 faces", 1e11 * fit.per_pair, "ms", "", None))
     rows.append(row("growth: fit, largest deviation", 100 * fit.off, "%", "", None))
-    most, middle = max(p.faces for p in ours), 8944
-    pixels = [p for p in ours if p.faces == middle and p.size >= 256]
-    faces = [p for p in ours if p.size == 256 and middle <= p.faces <= most]
-    rows.append(row("growth: exponent over pixels, 256² to 1024²", slope(pixels, lambda p: p.size**2), "", "", None))
-    rows.append(row("growth: exponent over faces, 8,944 to 143,104", slope(faces, lambda p: p.faces), "", "", None))
+    pixels = [p for p in ours if p.faces == MIDDLE and p.size >= 256]
+    faces = [p for p in ours if p.size == 256 and p.faces >= MIDDLE]
+    rows += [exponent_row("", pixels, "pixels"), exponent_row("", faces, "faces")]
     theirs = [p for p in points if not p.ours]
     for p in theirs:
-        name = f"growth: PyTorch3D's soft Phong, {p.size}², {p.faces:,} faces"
-        rows.append(row(name, p.ms, "ms", "", None))
+        rows.append(row(f"growth: PyTorch3D's soft Phong, {p.size}², {p.faces:,} faces", p.ms, "ms", "", None))
     if theirs:
-        over_pixels = slope([p for p in theirs if p.faces == middle], lambda p: p.size**2)
-        over_faces = slope([p for p in theirs if p.size == 128], lambda p: p.faces)
-        rows.append(row("growth: PyTorch3D's exponent over pixels, 64² to 256²", over_pixels, "", "", None))
-        rows.append(row("growth: PyTorch3D's exponent over faces, 559 to 8,944", over_faces, "", "", None))
+        rows.append(exponent_row("PyTorch3D's ", [p for p in theirs if p.faces == MIDDLE], "pixels"))
+        rows.append(exponent_row("PyTorch3D's ", [p for p in theirs if p.size == 128], "faces"))
     return rows, points
+
+
+def exponent_row(whose: str, points: list[Point], over: str) -> Row:
+    """The exponent of a power law through some points."""
+    places = sorted(p.size**2 if over == "pixels" else p.faces for p in points)
+    value = slope(points, lambda p: p.size**2 if over == "pixels" else p.faces)
+    name = f"growth: {whose}exponent over {over}, {places[0]:,} to {places[-1]:,}"
+    return row(name, value, "", "", None)
 
 
 def draw(points: list[Point], path: Path) -> None:
@@ -125,42 +129,43 @@ def draw(points: list[Point], path: Path) -> None:
     mpl.use("Agg")
     import matplotlib.pyplot as plt
 
-    from headviz.viewers.look import INK, INSIDE, OUTSIDE, PAPER, SOFT
+    from headviz.viewers.look import INK, INSIDE, OUTSIDE, PAPER, SOFT, number
 
-    ours = [p for p in points if p.ours]
-    fit, middle = fitted(ours), 8944
-    alone = float(fit.at(256**2, middle)) - 256**2 * middle * fit.per_pair
+    fit = fitted([p for p in points if p.ours])
+    share = 100 * 256**2 * MIDDLE * fit.per_pair / float(fit.at(256**2, MIDDLE))
+    (taken,) = (p.ms for p in points if p.ours and (p.size, p.faces) == (256, MIDDLE))
     title = (
-        f"A step at 256² of 8,944 faces takes {fit.at(256**2, middle):.0f} ms, of which {fit.at(256**2, middle) - alone:.1f} ms"
-        " grow with pixels times faces"
+        f"A step at 256² of 8,944 faces takes {number(taken, 2)} ms; {number(share, 2)} % grow with pixels times faces"
     )
-    figure, axes = plt.subplots(1, 2, figsize=(9, 4.2), dpi=150, sharey=True, layout="constrained", facecolor=PAPER)
+    figure, axes = plt.subplots(1, 2, figsize=(9, 4.4), dpi=150, sharey=True, layout="constrained", facecolor=PAPER)
     panels = (
-        (lambda p: p.size**2, lambda p: p.faces == middle, "pixels", lambda x: fit.at(x, middle), "8,944 faces"),
-        (lambda p: p.faces, lambda p: p.size == 256, "faces", lambda x: fit.at(256**2, x), "256² pixels"),
-    )
-    for axis, (over, kept, name, curve, held) in zip(axes, panels, strict=True):
-        some = sorted((p for p in ours if kept(p)), key=over)
-        places = np.geomspace(over(some[0]), over(some[-1]), 200)
-        label = (
-            f"fit: {fit.fixed:.1f} ms + {1e6 * fit.per_pixel:.0f} ms · pixels/10⁶ + {1e5 * fit.per_face:.0f} ms · faces/10⁵"
-            f" + {1e11 * fit.per_pair:.0f} ms · pixels · faces/10¹¹"
-        )
-        axis.loglog(places, curve(places), color=INSIDE, linewidth=1.5, label=label if name == "pixels" else None)
-        axis.loglog([over(p) for p in some], [p.ms for p in some], "o", color=INSIDE, markersize=6,
-                    label="headviz, measured" if name == "pixels" else None)  # fmt: skip
-        size = None if name == "pixels" else 128
-        other = sorted(
-            (p for p in points if not p.ours and (p.faces == middle if size is None else p.size == size)), key=over
-        )
+        (lambda p: p.size**2, lambda p: p.faces == MIDDLE, "pixels, of 8,944 faces", lambda x: fit.at(x, MIDDLE)),
+        (lambda p: p.faces, lambda p: p.size == (256 if p.ours else 128), "faces, at 256² pixels", lambda x: fit.at(256**2, x)),
+    )  # fmt: skip
+    for axis, (over, kept, name, curve) in zip(axes, panels, strict=True):
+        mine, other = (sorted((p for p in points if kept(p) and p.ours == who), key=over) for who in (True, False))
+        places = np.geomspace(over(mine[0]), over(mine[-1]), 200)
+        axis.loglog(places, curve(places), color=INSIDE, linewidth=1.5)
+        axis.loglog([over(p) for p in mine], [p.ms for p in mine], "o", color=INSIDE, markersize=6)
         if other:
-            what = "PyTorch3D, soft Phong" + ("" if size is None else ", 128² pixels")
-            axis.loglog([over(p) for p in other], [p.ms for p in other], "s--", color=OUTSIDE, markersize=5, label=what)
-        axis.set_xlabel(f"{name} ({held})", color=INK)
+            axis.loglog([over(p) for p in other], [p.ms for p in other], "s--", color=OUTSIDE, markersize=5)
+            where = "PyTorch3D, soft Phong" if axis is axes[0] else "PyTorch3D, at 128²"
+            axis.annotate(
+                where, (over(other[0]), other[0].ms), (0, -18), textcoords="offset points", color=INK, fontsize=9
+            )
+        axis.annotate(
+            "headviz", (over(mine[0]), mine[0].ms), (0, 12), textcoords="offset points", color=INK, fontsize=9
+        )
+        axis.set_xlabel(name, color=INK)
         axis.grid(color=SOFT, linewidth=0.4, alpha=0.35)
         axis.spines[["top", "right"]].set_visible(False)
         axis.set_facecolor(PAPER)
-    axes[0].set_ylabel("a step, forward and backward, ms", color=INK)
-    figure.suptitle(title, x=0.01, ha="left", fontsize=11)
-    figure.legend(loc="outside lower left", frameon=False, fontsize=8.5, ncols=2)
+    axes[0].set_ylabel("forward and backward, ms", color=INK)
+    line = (
+        f"line: {number(fit.fixed, 2)} ms + {number(1e6 * fit.per_pixel, 2)} ms · pixels/10⁶ + "
+        f"{number(1e5 * fit.per_face, 2)} ms · faces/10⁵ + {number(1e11 * fit.per_pair, 2)} ms · pixels · faces/10¹¹, "
+        f"off by {number(100 * fit.off, 2)} % at most"
+    )
+    figure.suptitle(title, x=0.01, ha="left", fontsize=11, color=INK)
+    figure.supxlabel(line, x=0.01, ha="left", fontsize=8.5, color=SOFT)
     figure.savefig(path, facecolor=PAPER)

@@ -19,7 +19,6 @@ from pytorch3d.renderer import (
     Materials,
     MeshRasterizer,
     MeshRenderer,
-    PerspectiveCameras,
     PointLights,
     RasterizationSettings,
     SoftSilhouetteShader,
@@ -30,7 +29,7 @@ from torch import Tensor
 from headviz.geometry.camera import Camera, Cameras, look_at_head
 from headviz.geometry.mesh import Mesh, vertex_normals
 from headviz.heads.model import load_head
-from headviz.interop import to_pytorch3d
+from headviz.interop import to_pytorch3d, to_pytorch3d_cameras
 from headviz.render.fragments import Fragments
 from headviz.render.light import Ambient, Directional, Lighting, Point
 from headviz.render.raster import rasterize
@@ -83,19 +82,9 @@ def in_double(cameras: Cameras) -> Cameras:
     )  # fmt: skip
 
 
-def their_cameras(cameras: Cameras) -> PerspectiveCameras:
-    """PyTorch3D looks along +z with x to the left, and multiplies rows: p R + T. Its screen's pixels are ours."""
-    turned = torch.tensor([-1.0, 1.0, -1.0])
-    return PerspectiveCameras(
-        R=cameras.rotation.mT * turned, T=cameras.translation * turned,
-        focal_length=cameras.focal[:, None].expand(-1, 2), principal_point=cameras.center,
-        image_size=torch.tensor([[cameras.height, cameras.width]]).expand(len(cameras), 2), in_ndc=False,
-    )  # fmt: skip
-
-
 def their_rasterizer(cameras: Cameras, **settings) -> MeshRasterizer:
     size = (cameras.height, cameras.width)
-    return MeshRasterizer(their_cameras(cameras), RasterizationSettings(image_size=size, **settings))
+    return MeshRasterizer(to_pytorch3d_cameras(cameras), RasterizationSettings(image_size=size, **settings))
 
 
 def theirs(vertices: Tensor, faces: Tensor, cameras: Cameras, **settings) -> Fragments:
@@ -121,7 +110,7 @@ def test_cameras_see_points_where_theirs_do() -> None:
         replace(look_at_head(yaw=-1.0, distance=0.5, size=80), center=torch.tensor([30.0, 40.0]), width=96, height=64),
     ])  # fmt: skip
     points = 0.3 * random(2, 200, 3) - 0.15
-    other = their_cameras(cameras)
+    other = to_pytorch3d_cameras(cameras)
     torch.testing.assert_close(
         other.transform_points_screen(points)[..., :2], cameras.project(points), rtol=0, atol=1e-4
     )
@@ -206,7 +195,7 @@ def textured(smooth: bool = True) -> Mesh:
 def their_picture(mesh: Mesh, cameras: Cameras, lights, materials=None, shader=HardPhongShader) -> Tensor:
     """A picture before black, shape (h, w, 4)."""
     blend = BlendParams(background_color=(0.0, 0.0, 0.0))
-    paint = shader(cameras=their_cameras(cameras), lights=lights, materials=materials, blend_params=blend)
+    paint = shader(cameras=to_pytorch3d_cameras(cameras), lights=lights, materials=materials, blend_params=blend)
     return MeshRenderer(their_rasterizer(cameras), paint)(to_pytorch3d(mesh))[0]
 
 
