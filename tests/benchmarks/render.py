@@ -7,9 +7,9 @@ half of the turns in which most of two cores was free, of the fastest in each tu
 ``--quick`` leaves out growth, first calls and memory. ``--plot FILE`` also draws the growth.
 
 A step is what a network's training needs: picture and soft mask, a loss of both, gradients at vertices and texture; of
-the packaged head (8,944 faces) with a 512² texture in Phong's light. PyTorch's threads go to sleep at once, ours
-and the peer's, for GOMP_SPINCOUNT is 0 unless it is set: where they stay awake for each other, as a row has it, a step
-takes twice as long as soon as one of the cores is busy with something else.
+the packaged head (8,944 faces) with a 512² texture in Phong's light. PyTorch's threads wait for each other as briefly as
+in ``make test`` (GOMP_SPINCOUNT 2000, unless it is set): on a busy machine less is better, on an idle one more; a row
+tells what a step takes where it is not set at all.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-os.environ.setdefault("GOMP_SPINCOUNT", "0")  # read when PyTorch is loaded
+os.environ.setdefault("GOMP_SPINCOUNT", "2000")  # read when PyTorch is loaded
 
 import torch
 
