@@ -16,7 +16,7 @@ from headviz.render.fragments import Fragments, fragments_of
 from headviz.render.light import Lighting
 from headviz.render.raster_torch import meetings
 from headviz.render.soft import Contributions, SoftMask, contributions
-from headviz.render.surface import MeshSurface
+from headviz.render.surface import MeshSurface, light_on
 
 STEP = 1e-7  #: metres to either side over which a gradient image is measured, in float64
 
@@ -81,7 +81,9 @@ def explained(surface: MeshSurface, light: Lighting | None, soft: SoftMask | Non
         met = torch.cat([pixels.pixel[:0], *(pixel for pixel, _, _ in meetings(points, meshes.faces, cameras))])
         seen = pixels.covering + pixels.picture * len(meshes.faces)
         coverage = torch.bincount(seen, minlength=len(meshes) * len(meshes.faces))
-        arriving, shine = _light(surface, light)
+        arriving, shine = torch.ones_like(surface.colors), torch.zeros_like(surface.colors)
+        if light is not None:
+            arriving, shine = light_on(surface, light, cameras)
         pairs = None
         if soft is not None:
             pairs = contributions(corners, points[..., 2] < 0, meshes.faces, pixels.mask, soft)
@@ -102,18 +104,6 @@ def explained(surface: MeshSurface, light: Lighting | None, soft: SoftMask | Non
         )
     names = ("corners", "distances", "coverage", "layers", "colors", "irradiance", "highlights")
     return replace(made, **{name: getattr(made, name)[0] for name in names}) if single else made
-
-
-def _light(surface: MeshSurface, light: Lighting | None) -> tuple[Tensor, Tensor]:
-    if light is None:
-        return torch.ones_like(surface.colors), torch.zeros_like(surface.colors)
-    light, picture = light.to(surface.colors), surface.pixels.picture
-    arriving = light.irradiance(surface.points, surface.normals, picture)
-    if not light.shines:
-        return arriving, torch.zeros_like(arriving)
-    eye = surface.cameras.position.index_select(0, picture)
-    view = torch.nn.functional.normalize(eye - surface.points, dim=-1)
-    return arriving, light.highlights(surface.points, surface.normals, view, picture)
 
 
 @dataclass(frozen=True, eq=False)

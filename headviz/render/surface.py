@@ -100,17 +100,22 @@ class MeshSurface(Surface):
         return sample_mip_mapped(texture, uv, self.pixels.picture, footprint)
 
 
+def light_on(surface: Surface, light: Lighting, cameras: Cameras) -> tuple[Float[Tensor, "p 3"], Float[Tensor, "p 3"]]:
+    """What arrives at the pixels of a surface, and what its gloss adds to what they see, linear RGB, both (p, 3)."""
+    light, picture = light.to(surface.colors), surface.pixels.picture
+    arriving = light.irradiance(surface.points, surface.normals, picture)
+    if not light.shines:
+        return arriving, torch.zeros_like(arriving)
+    view = normalize(cameras.position.index_select(0, picture) - surface.points, dim=-1)
+    return arriving, light.highlights(surface.points, surface.normals, view, picture)
+
+
 def lit(surface: Surface, light: Lighting | None, cameras: Cameras) -> Float[Tensor, "p 3"]:
     """What pixels see of a surface in some light, linear RGB, shape (p, 3); ``None`` shows its colours as they are."""
     if light is None:
         return surface.colors
-    light, picture = light.to(surface.colors), surface.pixels.picture
-    color = surface.colors * light.irradiance(surface.points, surface.normals, picture)
-    if light.shines:
-        eye = cameras.position.index_select(0, picture)
-        view = normalize(eye - surface.points, dim=-1)
-        color = color + light.highlights(surface.points, surface.normals, view, picture)
-    return color
+    arriving, shine = light_on(surface, light, cameras)
+    return surface.colors * arriving + shine if light.shines else surface.colors * arriving
 
 
 def over(
